@@ -1,0 +1,145 @@
+"""What the gateway remembers between two requests, as four small promises.
+
+Every method may raise `StoreError`; then the caller must not pass anything sensitive (law 1). `now` is always an
+argument: stores own no clock. Each call is atomic, across workers and replicas.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import NamedTuple, Protocol
+
+from gateway.policy.facts import Confirmation, Session
+
+SUPERSEDED_GRACE = 10
+"""Seconds that the id before the last authentication still finds its session, marked superseded (law 6)."""
+
+
+class SessionStore(Protocol):
+    """Sessions by the SHA-256 of their id (32 bytes); the id itself is never stored (law 5)."""
+
+    async def create(self, token_hash: bytes, session: Session, *, keep_until: int) -> None:
+        """Keep a new session. Rows may be purged after `keep_until`; until then an expired one is still found."""
+        ...
+
+    async def get(self, token_hash: bytes, now: int) -> Session | None:
+        """The session of that id, `superseded` if it is the id before the current one and its grace is not over."""
+        ...
+
+    async def rotate(self, old: bytes, new: bytes, session: Session, *, now: int, keep_until: int) -> bool:
+        """Replace `old` by `new` and store `session`. False, changing nothing, unless `old` is the current id."""
+        ...
+
+    async def touch(self, ref: str, last_seen: int, *, keep_until: int) -> None:
+        """Note activity. Never brings a revoked session back, never moves `last_seen` backwards."""
+        ...
+
+    async def revoke(self, *, ref: str | None = None, subject: str | None = None, keep: str | None = None) -> list[str]:
+        """End one session, or all of a subject but `keep` (a ref). The refs that were ended."""
+        ...
+
+    async def find(self, *, subject: str | None = None) -> list[Session]:
+        """All sessions, or those of one subject, latest seen first; expired ones included."""
+        ...
+
+
+class HoldLimits(NamedTuple):
+    """Quotas for held requests, in requests and in bytes of sealed body."""
+
+    per_session: int = 20
+    session_bytes: int = 8 << 20
+    total_bytes: int = 256 << 20
+
+
+class ConfirmationStore(Protocol):
+    """Pending confirmations, each with the sealed bytes of the request it holds, if it holds one."""
+
+    async def put(self, confirmation: Confirmation, sealed: bytes | None, limits: HoldLimits) -> bool:
+        """Keep it, replacing one of the same id. False, keeping nothing, when a quota is full.
+
+        What the same session holds but what has expired counts; expired ones do not.
+        """
+        ...
+
+    async def get(self, id: str, now: int) -> Confirmation | None:
+        """None when unknown, claimed, dropped or expired."""
+        ...
+
+    async def update(self, confirmation: Confirmation, now: int) -> bool:
+        """Store it with `version + 1` if the stored version equals its own and it has not expired; else False."""
+        ...
+
+    async def claim(self, id: str, ticket: str, now: int) -> tuple[Confirmation, bytes | None] | None:
+        """Take it out, once, with its sealed bytes. None unless `ticket` is not "" and equals the stored one."""
+        ...
+
+    async def drop(self, *, id: str | None = None, session: str | None = None) -> None:
+        """Forget one, or all of a session. Unknown ids are fine."""
+        ...
+
+
+class Taken(NamedTuple):
+    """`wait` > 0: refused, try again in that many seconds, nothing was counted. Else: go ahead as try number `count`."""
+
+    wait: int
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class Limit:
+    """`free` tries at once; each one after that must wait, twice as long as the one before, up to `longest` seconds.
+
+    A key is forgotten `window` seconds after its last try.
+    """
+
+    free: int = 5
+    first_wait: int = 30
+    longest: int = 900
+    window: int = 3600
+
+
+class ThrottleStore(Protocol):
+    """Guesses, counted before they are looked at: parallel tries cannot share one count (law 10)."""
+
+    async def take(self, key: str, now: float, limit: Limit) -> Taken:
+        """Count a try."""
+        ...
+
+    async def forgive(self, key: str) -> None:
+        """Forget the key after a success."""
+        ...
+
+
+class OnceStore(Protocol):
+    """Values that can be read once: WebAuthn challenges, the first half of a sign-in, an enrolment under way."""
+
+    async def put(self, key: str, value: bytes, *, now: int, expires_at: int) -> None: ...
+
+    async def pop(self, key: str, now: int) -> bytes | None:
+        """The value, removed; None when unknown, already read or expired."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """The four together, and their life."""
+
+    sessions: SessionStore
+    confirmations: ConfirmationStore
+    throttle: ThrottleStore
+    once: OnceStore
+    life: StateLife
+
+
+class StateLife(Protocol):
+    """Opening is done by the constructor of an implementation; this is the rest."""
+
+    async def ping(self) -> None:
+        """Return if the store can be read and written now; raise `StoreError` otherwise."""
+        ...
+
+    async def purge(self, now: int) -> None:
+        """Delete what has expired. Called from time to time; a no-op where the engine does it itself."""
+        ...
+
+    async def close(self) -> None: ...
