@@ -5,8 +5,8 @@ somebody has to repair; `edge.gatekeeper` maps it to a response in one place.
 
     GatewayError
     ├── ConfigError            the configuration cannot be used; carries every problem found
-    ├── StoreError             the state store or the directory did not answer, or answered nonsense  -> 503, fail closed
-    ├── MalformedRequest       the client broke HTTP's grammar; nothing was forwarded                 -> 400 (or `status`)
+    ├── StoreError             the state store or the directory did not answer, or answered nonsense  -> 503
+    ├── MalformedRequest       the client broke HTTP's grammar; nothing was forwarded                 -> 400, `status`
     ├── ClientGone             the client left before its request was whole; nothing may be sent for it
     └── UpstreamError
         ├── UpstreamUnreachable    no byte of the request left: it is safe to send it again          -> 502

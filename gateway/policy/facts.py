@@ -155,9 +155,7 @@ class Confirmation:
     expires_at: int
     held: bool = False  # the request itself is kept, and resumes
     declined: str = ""  # why it is not kept (policy.holdable)
-    events: tuple[
-        AuthEvent, ...
-    ] = ()  # proofs given on this very page; they count for it alone where a route says once
+    events: tuple[AuthEvent, ...] = ()  # proofs given on this very page: all that count where a route says once
     ticket: str = ""  # hash of the one-time cookie that resumes; "" until everything is satisfied
     version: int = 0  # compare-and-swap
 

@@ -79,10 +79,10 @@ class ConfirmationStore(Protocol):
 
 
 class Taken(NamedTuple):
-    """`wait` > 0: refused, try again in that many seconds, nothing was counted. Else: go ahead as try number `count`."""
+    """`wait` > 0: refused, try again in that many seconds, nothing was counted. Else go ahead, as try number `tries`."""
 
     wait: int
-    count: int
+    tries: int
 
 
 @dataclass(frozen=True, slots=True)
