@@ -79,7 +79,7 @@ class ConfirmationStore(Protocol):
 
 
 class Taken(NamedTuple):
-    """`wait` > 0: refused, try again in that many seconds, nothing was counted. Else go ahead, as try number `tries`."""
+    """`wait` > 0: refused, try again in that many seconds, nothing was counted. Else: go, as try `tries`."""
 
     wait: int
     tries: int
