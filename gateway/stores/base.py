@@ -105,6 +105,10 @@ class ThrottleStore(Protocol):
         """Count a try."""
         ...
 
+    async def give_back(self, key: str) -> None:
+        """Uncount one try: it was no guess. What many people share (an address) must not fill up with successes."""
+        ...
+
     async def forgive(self, key: str) -> None:
         """Forget the key after a success."""
         ...

@@ -1,0 +1,75 @@
+"""Checking one answer of one person: throttle, verifier, and the one-time proof used up, in that order."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+from gateway.directory.base import Directory
+from gateway.flows.throttle import Throttle
+from gateway.policy.credentials import Credentials
+from gateway.policy.facts import AuthEvent, Reason
+from gateway.verifiers.base import Rehash, Site, SpendCounter, SpendRecoveryCode, Verified, Verifier
+
+
+@dataclass(frozen=True, slots=True)
+class Proved:
+    """A right answer that nobody gave before."""
+
+    event: AuthEvent
+    credential: str
+
+
+@dataclass(frozen=True, slots=True)
+class NotProved:
+    """WRONG, or THROTTLED with the seconds to wait."""
+
+    reason: Reason
+    wait: int = 0
+
+
+class Prover:
+    """Sign-in and confirm ask here, so that they share one throttle and one way of using things up."""
+
+    def __init__(self, directory: Directory, verifiers: Mapping[str, Verifier], throttle: Throttle) -> None:
+        self.verifiers = verifiers
+        self.throttle = throttle
+        self._directory = directory
+
+    def usable(self, credentials: Credentials, site: Site, since: int | None) -> frozenset[str]:
+        """The verifiers this person could answer."""
+        return frozenset(name for name, each in self.verifiers.items() if each.usable(credentials, site, since))
+
+    async def check(
+        self,
+        way: str,
+        credentials: Credentials,
+        answer: Mapping[str, str],
+        site: Site,
+        *,
+        address: str,
+        since: int | None,
+        now: int,
+        secret: bytes = b"",
+        session: str = "",
+    ) -> Proved | NotProved:
+        """`way` names a verifier of ours; `credentials.subject` is throttled whether or not there is such a person."""
+        wait = await self.throttle.take(credentials.subject, address, now)
+        if wait:
+            return NotProved(Reason.THROTTLED, wait)
+        verified = await self.verifiers[way].check(credentials, answer, site, secret=secret, since=since, now=now)
+        if verified is None or not await self._spend(credentials, verified, now):
+            return NotProved(Reason.WRONG)
+        await self.throttle.right(credentials.subject, address, session)
+        return Proved(verified.event, verified.credential)
+
+    async def _spend(self, credentials: Credentials, verified: Verified, now: int) -> bool:
+        subject, store = credentials.subject, self._directory.credentials
+        match verified.spend:
+            case SpendCounter(id, counter):
+                return await store.advance(subject, id, counter, now)
+            case SpendRecoveryCode(hash):
+                return await store.use_recovery_code(subject, hash)
+            case Rehash(old, new) if credentials.password is not None:
+                await store.set_password(subject, replace(credentials.password, hash=new), expected=old)
+        return True

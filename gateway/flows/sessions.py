@@ -1,0 +1,116 @@
+"""A browser's session: found by its cookie, made new at every authentication, ended."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import re
+import secrets
+from collections.abc import Iterable
+from dataclasses import replace
+from typing import NamedTuple
+
+from gateway.config.settings import SessionLife
+from gateway.policy.decision import ran_out
+from gateway.policy.facts import AuthEvent, Session
+from gateway.stores.base import State
+
+TOKEN = re.compile(rb"[A-Za-z0-9_-]{43}")
+REMEMBERED = 7 * 86400
+"""Seconds an expired session is still recognised, so that what its owner sends is kept while they sign in again."""
+
+
+class Found(NamedTuple):
+    """`key` is the hash of the id that found it; `alive` is False when the session ran out."""
+
+    session: Session
+    key: bytes
+    alive: bool
+
+
+def key_of(token: bytes) -> bytes:
+    """What a session id is stored as."""
+    return hashlib.sha256(token).digest()
+
+
+def new_token() -> bytes:
+    """256 random bits (ASVS 7.2.3 asks for 128), 43 characters of base64url."""
+    return base64.urlsafe_b64encode(secrets.token_bytes(32)).rstrip(b"=")
+
+
+class Sessions:
+    """Sessions of all apps. `touched` holds activity not yet written; the assembly flushes it every second."""
+
+    def __init__(self, state: State, life: SessionLife) -> None:
+        self._state = state
+        self._life = life
+        self._touched: dict[str, int] = {}
+        self._coarse = min(60, life.idle // 10)
+
+    async def find(self, token: bytes | None, app: str, now: int) -> Found | None:
+        """The session of that cookie on that app, expired ones too; None for anything that is not one."""
+        if token is None or TOKEN.fullmatch(token) is None:
+            return None
+        key = key_of(token)
+        session = await self._state.sessions.get(key, now)
+        if session is None or session.app != app:
+            return None
+        seen = self._touched.get(session.ref, 0)
+        if seen > session.last_seen:
+            session = replace(session, last_seen=seen)
+        return Found(session, key, not ran_out(session, idle=self._life.idle, absolute=self._life.absolute, now=now))
+
+    def touch(self, session: Session, now: int) -> None:
+        """Note activity; written down later, and no more often than idle time needs."""
+        if now - session.last_seen > self._coarse:
+            self._touched[session.ref] = now
+
+    async def flush(self) -> None:
+        """Write down the activity noted since the last flush."""
+        touched, self._touched = self._touched, {}
+        for ref, seen in touched.items():
+            await self._state.sessions.touch(ref, seen, keep_until=seen + REMEMBERED)
+
+    async def open(
+        self, app: str, subject: str, events: tuple[AuthEvent, ...], *, address: str, agent: str, now: int
+    ) -> tuple[bytes, Session]:
+        """A new session and its id, never one that a browser brought along (session fixation)."""
+        token = new_token()
+        session = Session(secrets.token_hex(16), app, subject, now, now, events, address, agent[:300])
+        await self._state.sessions.create(key_of(token), session, keep_until=now + REMEMBERED)
+        return token, session
+
+    async def renew(self, found: Found, events: Iterable[AuthEvent], now: int) -> tuple[bytes, Session] | None:
+        """The same session with these events under a new id (law 6). None if another request renewed or ended it."""
+        token = new_token()
+        newest = {event.verifier: event for event in sorted(events, key=lambda event: event.auth_time)}
+        session = replace(found.session, events=tuple(newest.values()), last_seen=now, superseded=False)
+        done = await self._state.sessions.rotate(
+            found.key, key_of(token), session, now=now, keep_until=now + REMEMBERED
+        )
+        return (token, session) if done else None
+
+    async def alive(self, session: Session, now: int) -> bool:
+        """Whether it still exists and has not run out, whatever its id is by now."""
+        mine = [each for each in await self._state.sessions.find(subject=session.subject) if each.ref == session.ref]
+        return any(
+            not ran_out(each, idle=self._life.idle, absolute=self._life.absolute, now=now)
+            or self._touched.get(each.ref, 0) > now - self._life.idle
+            for each in mine
+        )
+
+    async def of(self, subject: str, now: int) -> list[Session]:
+        """Those of one person that have not run out, latest seen first."""
+        return [
+            each
+            for each in await self._state.sessions.find(subject=subject)
+            if not ran_out(each, idle=self._life.idle, absolute=self._life.absolute, now=now)
+        ]
+
+    async def end(self, *, ref: str | None = None, subject: str | None = None, keep: str | None = None) -> list[str]:
+        """End one session or a person's, with all they hold. The refs that were ended."""
+        ended = await self._state.sessions.revoke(ref=ref, subject=subject, keep=keep)
+        for each in ended:
+            self._touched.pop(each, None)
+            await self._state.confirmations.drop(session=each)
+        return ended

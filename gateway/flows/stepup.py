@@ -1,0 +1,313 @@
+"""Step-up: a request was challenged, its owner proves themselves, and it goes on.
+
+    ask ──> Confirmation ──> prompt ──> answer ──┬─> NotProved: the same page again
+             │                                   ├─> Proved, more to show: the next step
+             │                                   └─> Proved, all shown: a ticket (held) or a grant (not held)
+             └─> cancel: everything forgotten
+
+A confirmation belongs to one session and its subject; for anybody else it does not exist (law 7). What cannot be held
+because a script sent it, or because it is too large, is found again by what it is (method, target, the fields that
+were shown): confirmed once, it passes once.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from gateway.config.secrets import Keyring
+from gateway.config.settings import App
+from gateway.directory.base import Directory
+from gateway.flows.hold import seal, unseal
+from gateway.flows.proof import NotProved, Prover
+from gateway.flows.sessions import Found, Sessions
+from gateway.policy.decision import by_itself, judge, missing
+from gateway.policy.facts import (
+    AuthEvent,
+    Challenge,
+    Confirmation,
+    HeldRequest,
+    Reason,
+    Refuse,
+    Request,
+    Route,
+    Session,
+)
+from gateway.policy.holdable import Declined, Hold
+from gateway.stores.base import HoldLimits, State
+from gateway.verifiers.base import Site
+
+GRANT = "granted"
+"""The ticket of a confirmation that no browser carries: its request is recognised by what it is."""
+
+ASKING = 300
+"""Seconds a page's WebAuthn challenge waits for its answer."""
+
+
+@dataclass(frozen=True, slots=True)
+class Prompt:
+    """What to ask now. `ways` are all that could be asked, the one to show first; `step` of `steps`."""
+
+    route: Route
+    ways: tuple[str, ...]
+    step: int
+    steps: int
+
+
+@dataclass(frozen=True, slots=True)
+class Confirmed:
+    """Proved. `token` is the new session id; `ticket` is "" while more is to be shown, or nothing is held."""
+
+    token: bytes
+    session: Session
+    confirmation: Confirmation
+    event: AuthEvent
+    done: bool
+    ticket: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """Too many wrong answers; the session is over."""
+
+
+class StepUp:
+    """The story of one app's confirmations. `routes` are all of that app's, by name."""
+
+    def __init__(
+        self,
+        app: App,
+        site: Site,
+        routes: Mapping[str, Route],
+        *,
+        state: State,
+        directory: Directory,
+        sessions: Sessions,
+        prover: Prover,
+        keyring: Keyring,
+        limits: HoldLimits,
+    ) -> None:
+        self._app = app
+        self._site = site
+        self._routes = routes
+        self._state = state
+        self._directory = directory
+        self._sessions = sessions
+        self._prover = prover
+        self._keyring = keyring
+        self._limits = limits
+
+    async def ask(
+        self,
+        request: Request,
+        session: Session,
+        decision: Challenge,
+        verdict: Hold | Declined | None,
+        body: bytes,
+        shown: tuple[tuple[str, str], ...],
+        back: str,
+    ) -> Confirmation | Refuse:
+        """Write down what is asked. `verdict` is None for a script's call, which is never held."""
+        now = int(request.now)
+        if decision.routes and (await self._ways(session, decision.routes, (), now))[1] is None:
+            return Refuse(Reason.NO_VERIFIER, decision.routes)
+        hold_for = min((route.hold_for for route in decision.routes), default=self._app.hold_for)
+        comes_back = verdict in (None, Declined.TOO_LARGE, Declined.UNREADABLE, Declined.QUOTA)
+        confirmation = Confirmation(
+            id=self._known_id(session, request, shown) if comes_back else secrets.token_urlsafe(24),
+            app=self._app.name,
+            session=session.ref,
+            subject=session.subject,
+            routes=tuple(route.name for route in decision.routes),
+            method=request.method,
+            target=request.target.decode("latin-1"),
+            shown=shown,
+            back=back,
+            created_at=now,
+            expires_at=now + hold_for,
+            held=isinstance(verdict, Hold),
+            declined=verdict.value if isinstance(verdict, Declined) else "",
+        )
+        if isinstance(verdict, Hold):
+            if await self._keep(confirmation, request, verdict, body):
+                return confirmation
+            confirmation = replace(confirmation, held=False, declined=Declined.QUOTA.value)
+        elif comes_back:
+            before = await self._state.confirmations.get(confirmation.id, now)
+            if before is not None and not before.ticket:
+                return before
+        await self._state.confirmations.put(confirmation, None, self._limits)
+        return confirmation
+
+    async def find(self, id: str, session: Session, now: int) -> Confirmation | None:
+        """That confirmation, if it is this session's and of this app."""
+        confirmation = await self._state.confirmations.get(id, now)
+        if confirmation is None or confirmation.app != self._app.name:
+            return None
+        mine = confirmation.session == session.ref and confirmation.subject == session.subject
+        return confirmation if mine and all(name in self._routes for name in confirmation.routes) else None
+
+    async def prompt(self, confirmation: Confirmation, session: Session, now: int) -> Prompt | Refuse | None:
+        """What to ask next; None when everything is satisfied."""
+        routes = [self._routes[name] for name in confirmation.routes]
+        route, ways = await self._ways(session, routes, confirmation.events, now)
+        if route is None:
+            return None
+        if ways is None:
+            return Refuse(Reason.NO_VERIFIER, (route,))
+        fewest = min(len(each) for each in ways)
+        done = len({event.verifier for event in confirmation.events})
+        offered = dict.fromkeys(each[0] for each in ways if len(each) == fewest or not done)
+        return Prompt(route, tuple(offered), done + 1, done + fewest)
+
+    async def start(self, confirmation: Confirmation, session: Session, way: str, now: int) -> str:
+        """What the browser needs to answer by `way`, "" if nothing; good for one answer."""
+        credentials = await self._directory.credentials.of(session.subject)
+        started = self._prover.verifiers[way].start(credentials, self._site, session.signed_in_at)
+        if started.secret:
+            key = f"confirm:{confirmation.id}:{way}"
+            await self._state.once.put(key, started.secret, now=now, expires_at=now + ASKING)
+        return started.options
+
+    async def answer(
+        self, confirmation: Confirmation, found: Found, way: str, fields: Mapping[str, str], address: str, now: int
+    ) -> Confirmed | NotProved | Ended | None:
+        """Check one answer; None when the session was renewed or ended meanwhile, or `way` is not asked."""
+        session = found.session
+        prompt = await self.prompt(confirmation, session, now)
+        if not isinstance(prompt, Prompt) or way not in prompt.ways:
+            return None
+        outcome = await self._prover.check(
+            way,
+            await self._directory.credentials.of(session.subject),
+            fields,
+            self._site,
+            address=address,
+            since=session.signed_in_at,
+            now=now,
+            secret=await self._state.once.pop(f"confirm:{confirmation.id}:{way}", now) or b"",
+            session=session.ref,
+        )
+        if isinstance(outcome, NotProved):
+            if outcome.reason is Reason.WRONG and await self._prover.throttle.wrong(session.ref, now):
+                await self._sessions.end(ref=session.ref)
+                return Ended()
+            return outcome
+        return await self._confirmed(confirmation, found, outcome.event, now)
+
+    async def satisfied(self, confirmation: Confirmation, now: int) -> str:
+        """A ticket for a confirmation that has nothing left to ask; "" if it is not held or no longer there."""
+        ticket = secrets.token_urlsafe(24) if confirmation.held else ""
+        hashed = ticket_hash(ticket) if ticket else GRANT
+        if not await self._state.confirmations.update(replace(confirmation, ticket=hashed), now):
+            return ""
+        return ticket
+
+    async def grant(
+        self, request: Request, session: Session, shown: tuple[tuple[str, str], ...]
+    ) -> Confirmation | None:
+        """The confirmation that was given for just such a request, if there is one; `redeem` uses it up."""
+        found = await self.find(self._known_id(session, request, shown), session, int(request.now))
+        return found if found is not None and found.ticket == GRANT else None
+
+    async def redeem(self, confirmation: Confirmation, ticket: str, now: int) -> HeldRequest | bool:
+        """Use it up, once: the held request, or True for a grant. False when somebody was faster."""
+        hashed = ticket if ticket == GRANT else ticket_hash(ticket)
+        claimed = await self._state.confirmations.claim(confirmation.id, hashed, now)
+        if claimed is None:
+            return False
+        confirmation, sealed = claimed
+        return unseal(self._keyring, confirmation, sealed) if sealed is not None else True
+
+    async def restore(self, confirmation: Confirmation, held: HeldRequest, now: int) -> str:
+        """Keep a claimed request after all, because not a byte of it was sent. A new ticket."""
+        ticket = secrets.token_urlsafe(24)
+        again = replace(confirmation, ticket=ticket_hash(ticket), expires_at=max(confirmation.expires_at, now + 60))
+        kept = await self._state.confirmations.put(again, seal(self._keyring, held), self._limits)
+        return ticket if kept else ""
+
+    async def adopt(self, id: str, old: Session, new: Session, now: int) -> str:
+        """After a session ran out: hand what it holds to the same person's new one. A ticket, or ""."""
+        confirmation = await self.find(id, old, now)
+        if confirmation is None or new.subject != old.subject or not confirmation.held:
+            return ""
+        ticket = await self.satisfied(confirmation, now)
+        held = await self.redeem(confirmation, ticket, now) if ticket else False
+        if not isinstance(held, HeldRequest):
+            return ""
+        mine = replace(confirmation, session=new.ref, events=new.events)
+        return await self.restore(mine, replace(held, session=new.ref), now)
+
+    async def cancel(self, confirmation: Confirmation) -> None:
+        """Forget it and what it holds."""
+        await self._state.confirmations.drop(id=confirmation.id)
+
+    async def _keep(self, confirmation: Confirmation, request: Request, hold: Hold, body: bytes) -> bool:
+        held = HeldRequest(
+            confirmation.id,
+            confirmation.app,
+            confirmation.session,
+            confirmation.subject,
+            request.method,
+            request.target,
+            hold.headers,
+            body,
+        )
+        return await self._state.confirmations.put(confirmation, seal(self._keyring, held), self._limits)
+
+    async def _confirmed(
+        self, confirmation: Confirmation, found: Found, event: AuthEvent, now: int
+    ) -> Confirmed | None:
+        open_ = [
+            route
+            for route in (self._routes[name] for name in confirmation.routes)
+            if judge(route, found.session, confirmation.events, now).reason is not Reason.FRESH
+        ]
+        covers = any(not route.requirement.once for route in open_)
+        events = (*found.session.events, event) if covers else found.session.events
+        renewed = await self._sessions.renew(found, events, now)
+        if renewed is None:
+            return None
+        token, session = renewed
+        confirmation = replace(confirmation, events=(*confirmation.events, event))
+        done = await self.prompt(confirmation, session, now) is None
+        if done:
+            ticket = await self.satisfied(confirmation, now)
+            return Confirmed(token, session, confirmation, event, True, ticket)
+        await self._state.confirmations.update(confirmation, now)
+        return Confirmed(token, session, confirmation, event, False)
+
+    async def _ways(
+        self, session: Session, routes: Sequence[Route], own: Sequence[AuthEvent], now: int
+    ) -> tuple[Route | None, list[tuple[str, ...]] | None]:
+        """The first route not satisfied, and for each combination this person can show, what is left of it."""
+        credentials = await self._directory.credentials.of(session.subject)
+        usable = self._prover.usable(credentials, self._site, session.signed_in_at)
+        first: tuple[Route | None, list[tuple[str, ...]] | None] = (None, [])
+        for route in routes:
+            if judge(route, session, own, now).reason is Reason.FRESH:
+                continue
+            left = [each for each in missing(route.requirement, session.events, own, now) if usable.issuperset(each)]
+            if not left:
+                return route, None
+            if first[0] is None:
+                first = (route, left)
+        return first
+
+    def _known_id(self, session: Session, request: Request, shown: tuple[tuple[str, str], ...]) -> str:
+        fields = hashlib.sha256(repr(shown).encode()).digest()
+        return self._keyring.digest(
+            "grant", session.ref.encode(), self._app.name.encode(), request.method.encode(), request.target, fields
+        )
+
+
+def ticket_hash(ticket: str) -> str:
+    """What a ticket is stored as."""
+    return hashlib.sha256(ticket.encode()).hexdigest()
+
+
+def alone(decision: Challenge) -> bool:
+    """Whether some route of it wants a confirmation for this request alone."""
+    return any(by_itself(route.requirement) for route in decision.routes)

@@ -1,0 +1,41 @@
+"""Guessing is slow: one throttle for sign-in and confirm, per subject and per address (law 10)."""
+
+from __future__ import annotations
+
+from gateway.stores.base import Limit, ThrottleStore
+
+SUBJECT = Limit(free=5, first_wait=30, longest=900, window=3600)
+ADDRESS = Limit(free=30, first_wait=30, longest=900, window=3600)
+SESSION = Limit(free=1000, window=86400)
+TOO_MANY = 10
+"""Wrong answers in a row that end a session."""
+
+
+class Throttle:
+    """Counts before anything is looked at; `subject` must be canonical, or each spelling would have its own count."""
+
+    def __init__(self, store: ThrottleStore) -> None:
+        self._store = store
+
+    async def take(self, subject: str, address: str, now: float) -> int:
+        """Seconds to wait; 0: go ahead, this try is counted."""
+        by_address = await self._store.take(f"address:{address}", now, ADDRESS)
+        if by_address.wait:
+            return by_address.wait
+        by_subject = await self._store.take(f"subject:{subject}", now, SUBJECT)
+        return by_subject.wait
+
+    async def right(self, subject: str, address: str, session: str = "") -> None:
+        """The answer was right."""
+        await self._store.give_back(f"address:{address}")
+        await self._store.forgive(f"subject:{subject}")
+        if session:
+            await self._store.forgive(f"session:{session}")
+
+    async def wrong(self, session: str, now: float) -> bool:
+        """The answer was wrong; whether that was one too many for this session."""
+        return (await self._store.take(f"session:{session}", now, SESSION)).tries >= TOO_MANY
+
+    async def first_use(self, value: str, now: float, lifetime: int) -> bool:
+        """Whether a value that carries its own proof is used for the first time within its lifetime."""
+        return (await self._store.take(f"used:{value}", now, Limit(free=1, window=lifetime))).tries == 1
