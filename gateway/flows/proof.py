@@ -51,7 +51,6 @@ class Prover:
         since: int | None,
         now: int,
         secret: bytes = b"",
-        session: str = "",
     ) -> Proved | NotProved:
         """`way` names a verifier of ours; `credentials.subject` is throttled whether or not there is such a person."""
         wait = await self.throttle.take(credentials.subject, address, now)
@@ -60,7 +59,7 @@ class Prover:
         verified = await self.verifiers[way].check(credentials, answer, site, secret=secret, since=since, now=now)
         if verified is None or not await self._spend(credentials, verified, now):
             return NotProved(Reason.WRONG)
-        await self.throttle.right(credentials.subject, address, session)
+        await self.throttle.no_guess(credentials.subject, address)
         return Proved(verified.event, verified.credential)
 
     async def _spend(self, credentials: Credentials, verified: Verified, now: int) -> bool:

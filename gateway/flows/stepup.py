@@ -188,7 +188,6 @@ class StepUp:
             since=session.signed_in_at,
             now=now,
             secret=await self._state.once.pop(f"confirm:{confirmation.id}:{way}", now) or b"",
-            session=session.ref,
         )
         if isinstance(outcome, NotProved):
             if outcome.reason is Reason.WRONG and await self._prover.throttle.wrong(session.ref, now):
@@ -237,7 +236,7 @@ class StepUp:
         held = await self.redeem(confirmation, ticket, now) if ticket else False
         if not isinstance(held, HeldRequest):
             return ""
-        mine = replace(confirmation, session=new.ref, events=new.events)
+        mine = replace(confirmation, session=new.ref)
         return await self.restore(mine, replace(held, session=new.ref), now)
 
     async def cancel(self, confirmation: Confirmation) -> None:
@@ -274,6 +273,7 @@ class StepUp:
         confirmation = replace(confirmation, events=(*confirmation.events, event))
         done = await self.prompt(confirmation, session, now) is None
         if done:
+            await self._prover.throttle.right(session.subject, session.ref)
             ticket = await self.satisfied(confirmation, now)
             return Confirmed(token, session, confirmation, event, True, ticket)
         await self._state.confirmations.update(confirmation, now)

@@ -25,9 +25,16 @@ class Throttle:
         by_subject = await self._store.take(f"subject:{subject}", now, SUBJECT)
         return by_subject.wait
 
-    async def right(self, subject: str, address: str, session: str = "") -> None:
-        """The answer was right."""
+    async def no_guess(self, subject: str, address: str) -> None:
+        """That try was right, and is uncounted; the wrong ones before it still stand until everything was right.
+
+        Else the password's owner could guess five codes, give the password again, and guess five more.
+        """
         await self._store.give_back(f"address:{address}")
+        await self._store.give_back(f"subject:{subject}")
+
+    async def right(self, subject: str, session: str = "") -> None:
+        """All that was asked has been shown: the count starts anew."""
         await self._store.forgive(f"subject:{subject}")
         if session:
             await self._store.forgive(f"session:{session}")
