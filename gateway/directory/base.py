@@ -37,6 +37,10 @@ class CredentialStore(Protocol):
         """Everything usable; an empty `Credentials` for an unknown subject."""
         ...
 
+    async def owner(self, id: str) -> str | None:
+        """The subject whose passkey that is: an answer without a user name carries nothing else."""
+        ...
+
     async def set_password(self, subject: str, password: Password, *, expected: str | None) -> bool:
         """Store it if the stored hash equals `expected` (None: there is none). False otherwise."""
         ...

@@ -1,0 +1,134 @@
+"""A SQLite file that several processes share: read in the calling thread, written in a thread of its own.
+
+The rules of this file:
+
+- A read is one statement, run to its end. No transaction stays open behind it, so the next read sees whatever any
+  process has committed by then (law 6); in WAL mode it never waits for a writer.
+- A write is one BEGIN IMMEDIATE transaction: what it has read cannot change before it commits. It may have to wait
+  for another process, and therefore never runs on the event loop.
+- What fails below, and a row that makes no sense, becomes a StoreError here and nowhere else (law 1).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sqlite3
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from pathlib import Path
+from typing import Literal, TypeVar
+
+from gateway.errors import StoreError
+
+PATIENCE = 5.0
+"""Seconds a write waits, at most, for its turn in this process, and again for the lock of another one."""
+
+GLANCE = 0.1
+"""Seconds a read waits, at most: only for a process that is repairing the file after a crash."""
+
+BROKEN = (sqlite3.Error, OSError, ValueError, TypeError, LookupError, ArithmeticError)
+
+Value = str | bytes | int | float | None
+Schema = Sequence[Sequence[str]]
+"""The statements that lead from each version of a file to the next, oldest first; only ever added to."""
+
+T = TypeVar("T")
+
+
+class Database:
+    """`synchronous` is SQLite's: NORMAL may lose the last writes to a power cut, never to a crash; FULL does not."""
+
+    def __init__(self, path: Path | str, schema: Schema, *, synchronous: Literal["NORMAL", "FULL"]) -> None:
+        try:
+            _prepare(path, schema)
+            self._reader = _connect(path, GLANCE)
+            self._reader.execute("PRAGMA query_only = ON")
+            self._writer = _connect(path, PATIENCE)
+            self._writer.execute(f"PRAGMA synchronous = {synchronous}")
+            self._writer.execute("PRAGMA foreign_keys = ON")
+        except BROKEN as error:
+            raise StoreError(f"{path}: {error}") from error
+        self._thread = ThreadPoolExecutor(1, "sqlite")
+
+    def all(self, into: Callable[..., T], sql: str, *values: Value) -> list[T]:
+        """Each row of a SELECT, its columns given to `into`."""
+        try:
+            return [into(*row) for row in self._reader.execute(sql, values).fetchall()]
+        except BROKEN as error:
+            raise StoreError(f"{type(error).__name__}: {error}") from error
+
+    def one(self, into: Callable[..., T], sql: str, *values: Value) -> T | None:
+        """The first row, None where there is none."""
+        rows = self.all(into, sql, *values)
+        return rows[0] if rows else None
+
+    async def write(self, work: Callable[[sqlite3.Connection], T]) -> T:
+        """What `work` returns; all it did, or, when it raises, nothing."""
+        begin_by = time.monotonic() + PATIENCE
+        try:
+            return await asyncio.get_running_loop().run_in_executor(self._thread, self._transact, work, begin_by)
+        except (*BROKEN, RuntimeError) as error:  # RuntimeError: the thread was closed
+            raise StoreError(f"{type(error).__name__}: {error}") from error
+
+    async def change(self, sql: str, *values: Value) -> int:
+        """How many rows a single statement changed."""
+        return await self.write(lambda db: db.execute(sql, values).rowcount)
+
+    async def close(self) -> None:
+        """After the writes under way."""
+        self._reader.close()
+        try:
+            await asyncio.get_running_loop().run_in_executor(self._thread, self._writer.close)
+        finally:
+            self._thread.shutdown(wait=False)
+
+    def _transact(self, work: Callable[[sqlite3.Connection], T], begin_by: float) -> T:
+        # A locked file must not make a queue in which each write waits for all before it to run out of patience.
+        if time.monotonic() > begin_by:
+            raise StoreError("the database is too busy")
+        with self._writer as db:
+            db.execute("BEGIN IMMEDIATE")
+            return work(db)
+
+
+def _connect(path: Path | str, patience: float) -> sqlite3.Connection:
+    return sqlite3.connect(path, timeout=patience, isolation_level=None, check_same_thread=False)
+
+
+def _prepare(path: Path | str, schema: Schema) -> None:
+    try:
+        # Only ever a new file: closing one that this process has open elsewhere would drop SQLite's locks on it
+        # (sqlite.org/howtocorrupt.html, 2.2). SQLite gives its -wal and -shm the same permissions.
+        os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
+    except FileExistsError:
+        pass
+    with closing(_connect(path, PATIENCE)) as db:
+        _use_wal(db)
+        with db:
+            db.execute("BEGIN IMMEDIATE")
+            (version,) = db.execute("PRAGMA user_version").fetchone()
+            if version > len(schema):
+                raise StoreError(f"{path} was made by a newer version of the gateway")
+            for statements in schema[version:]:
+                for statement in statements:
+                    db.execute(statement)
+            db.execute(f"PRAGMA user_version = {len(schema)}")
+
+
+def _use_wal(db: sqlite3.Connection) -> None:
+    until = time.monotonic() + PATIENCE
+    while True:
+        try:
+            (mode,) = db.execute("PRAGMA journal_mode = WAL").fetchone()
+        except sqlite3.OperationalError:
+            # Of processes that switch a new file at the same moment, SQLite turns some away without waiting.
+            if time.monotonic() > until:
+                raise
+            time.sleep(0.01)
+            continue
+        if mode != "wal":
+            raise StoreError("this file system cannot hold a SQLite database in WAL mode")
+        return

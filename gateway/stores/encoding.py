@@ -1,0 +1,42 @@
+"""How the nouns are written down: as JSON that a later version, with more fields, still reads.
+
+Reading raises ValueError, TypeError or KeyError for anything that was not written here.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from dataclasses import asdict
+
+from gateway.policy.facts import AuthEvent, Confirmation
+
+
+def events_text(events: Iterable[AuthEvent]) -> str:
+    """What `events_of` reads."""
+    return json.dumps([asdict(event) for event in events])
+
+
+def events_of(text: str) -> tuple[AuthEvent, ...]:
+    """The events of a session."""
+    return tuple(_event(**each) for each in json.loads(text))
+
+
+def confirmation_text(confirmation: Confirmation) -> str:
+    """What `confirmation_of` reads."""
+    return json.dumps(asdict(confirmation))
+
+
+def confirmation_of(text: str) -> Confirmation:
+    """All of it."""
+    fields = json.loads(text)
+    fields["routes"] = tuple(fields["routes"])
+    fields["shown"] = tuple((name, value) for name, value in fields["shown"])
+    fields["events"] = tuple(_event(**each) for each in fields["events"])
+    return Confirmation(**fields)
+
+
+def _event(verifier: str, auth_time: int, amr: list[str]) -> AuthEvent:
+    if type(auth_time) is not int:  # JSON knows NaN, and no age is greater than any limit when it is NaN
+        raise TypeError("auth_time is no whole number")
+    return AuthEvent(verifier, auth_time, tuple(amr))

@@ -1,0 +1,59 @@
+"""The state in one SQLite file: the four stores together, their tables, and their life."""
+
+from __future__ import annotations
+
+import sqlite3
+from pathlib import Path
+
+from gateway.sqlite import Database
+from gateway.stores import sqlite_confirmations, sqlite_once, sqlite_sessions, sqlite_throttle
+from gateway.stores.base import State
+from gateway.stores.sqlite_confirmations import SqliteConfirmations
+from gateway.stores.sqlite_once import SqliteOnce
+from gateway.stores.sqlite_sessions import SqliteSessions
+from gateway.stores.sqlite_throttle import SqliteThrottle
+
+VERSIONS = (
+    (*sqlite_sessions.SCHEMA, *sqlite_confirmations.SCHEMA, *sqlite_throttle.SCHEMA, *sqlite_once.SCHEMA),
+)  # fmt: skip
+
+EXPIRED = (
+    "DELETE FROM sessions WHERE keep_until < ?",
+    "DELETE FROM confirmations WHERE expires_at <= ?",
+    "DELETE FROM throttles WHERE forget_at <= ?",
+    "DELETE FROM once WHERE expires_at <= ?",
+)
+
+
+def open_state(path: Path | str) -> State:
+    """Open the file, making it when it is not there, readable by its owner alone. Raises StoreError."""
+    database = Database(path, VERSIONS, synchronous="NORMAL")
+    return State(
+        SqliteSessions(database),
+        SqliteConfirmations(database),
+        SqliteThrottle(database),
+        SqliteOnce(database),
+        SqliteLife(database),
+    )
+
+
+class SqliteLife:
+    """A StateLife."""
+
+    def __init__(self, database: Database) -> None:
+        self._db = database
+
+    async def ping(self) -> None:
+        await self._db.change("REPLACE INTO once (key, value, expires_at) VALUES ('ping', x'', 0)")
+        self._db.one(str, "SELECT key FROM once WHERE key = 'ping'")
+
+    async def purge(self, now: int) -> None:
+        await self._db.write(lambda db: _purge(db, now))
+
+    async def close(self) -> None:
+        await self._db.close()
+
+
+def _purge(db: sqlite3.Connection, now: int) -> None:
+    for sql in EXPIRED:
+        db.execute(sql, (now,))

@@ -1,0 +1,116 @@
+"""Confirmations in SQLite. What they hold stands in a table of its own: an update must not rewrite a megabyte."""
+
+from __future__ import annotations
+
+import sqlite3
+from dataclasses import replace
+
+from gateway.policy.facts import Confirmation
+from gateway.sqlite import Database
+from gateway.stores.base import HoldLimits
+from gateway.stores.encoding import confirmation_of, confirmation_text
+
+SCHEMA = (
+    """
+    CREATE TABLE confirmations (
+        id TEXT PRIMARY KEY,
+        session TEXT NOT NULL,
+        expires_at INTEGER NOT NULL,
+        version INTEGER NOT NULL,
+        ticket TEXT NOT NULL,
+        size INTEGER,
+        facts TEXT NOT NULL
+    ) STRICT, WITHOUT ROWID
+    """,
+    "CREATE INDEX confirmations_by_session ON confirmations (session, expires_at, size)",
+    "CREATE INDEX confirmations_by_expiry ON confirmations (expires_at, size)",
+    """
+    CREATE TABLE held (
+        id TEXT PRIMARY KEY REFERENCES confirmations ON DELETE CASCADE,
+        sealed BLOB NOT NULL
+    ) STRICT
+    """,
+)
+
+HELD_BY_SESSION = """
+    SELECT count(size), coalesce(sum(size), 0) FROM confirmations WHERE session = ? AND expires_at > ? AND id <> ?
+"""
+HELD_BY_ALL = "SELECT coalesce(sum(size), 0) FROM confirmations WHERE expires_at > ? AND id <> ?"
+PUT = "INSERT INTO confirmations (id, session, expires_at, version, ticket, size, facts) VALUES (?, ?, ?, ?, ?, ?, ?)"
+HOLD = "INSERT INTO held (id, sealed) VALUES (?, ?)"
+GET = "SELECT facts FROM confirmations WHERE id = ? AND expires_at > ?"
+UPDATE = """
+    UPDATE confirmations SET expires_at = ?, version = version + 1, ticket = ?, facts = ?
+    WHERE id = ? AND version = ? AND expires_at > ?
+"""
+CLAIM = """
+    SELECT facts, sealed FROM confirmations LEFT JOIN held USING (id)
+    WHERE id = ? AND ticket = ? AND ticket <> '' AND expires_at > ?
+"""
+FORGET = "DELETE FROM confirmations WHERE id = ?"
+DROP = "DELETE FROM confirmations WHERE id = ? OR session = ?"
+
+
+class SqliteConfirmations:
+    """A ConfirmationStore."""
+
+    def __init__(self, database: Database) -> None:
+        self._db = database
+
+    async def put(self, confirmation: Confirmation, sealed: bytes | None, limits: HoldLimits) -> bool:
+        return await self._db.write(lambda db: _put(db, confirmation, sealed, limits))
+
+    async def get(self, id: str, now: int) -> Confirmation | None:
+        return self._db.one(confirmation_of, GET, id, now)
+
+    async def update(self, confirmation: Confirmation, now: int) -> bool:
+        facts = confirmation_text(replace(confirmation, version=confirmation.version + 1))
+        changed = await self._db.change(
+            UPDATE, confirmation.expires_at, confirmation.ticket, facts, confirmation.id, confirmation.version, now
+        )
+        return changed == 1
+
+    async def claim(self, id: str, ticket: str, now: int) -> tuple[Confirmation, bytes | None] | None:
+        return await self._db.write(lambda db: _claim(db, id, ticket, now))
+
+    async def drop(self, *, id: str | None = None, session: str | None = None) -> None:
+        await self._db.change(DROP, id, session)
+
+
+def _put(db: sqlite3.Connection, confirmation: Confirmation, sealed: bytes | None, limits: HoldLimits) -> bool:
+    if sealed is not None and not _fits(db, confirmation, len(sealed), limits):
+        return False
+    facts = confirmation_text(confirmation)
+    db.execute(FORGET, (confirmation.id,))
+    db.execute(
+        PUT,
+        (
+            confirmation.id,
+            confirmation.session,
+            confirmation.expires_at,
+            confirmation.version,
+            confirmation.ticket,
+            None if sealed is None else len(sealed),
+            facts,
+        ),
+    )
+    if sealed is not None:
+        db.execute(HOLD, (confirmation.id, sealed))
+    return True
+
+
+def _fits(db: sqlite3.Connection, confirmation: Confirmation, size: int, limits: HoldLimits) -> bool:
+    others = (confirmation.created_at, confirmation.id)
+    held, held_bytes = db.execute(HELD_BY_SESSION, (confirmation.session, *others)).fetchone()
+    (total_bytes,) = db.execute(HELD_BY_ALL, others).fetchone()
+    room = min(limits.session_bytes - held_bytes, limits.total_bytes - total_bytes)
+    return bool(held < limits.per_session and size <= room)
+
+
+def _claim(db: sqlite3.Connection, id: str, ticket: str, now: int) -> tuple[Confirmation, bytes | None] | None:
+    found = db.execute(CLAIM, (id, ticket, now)).fetchone()
+    if found is None:
+        return None
+    facts, sealed = found
+    db.execute(FORGET, (id,))
+    return confirmation_of(facts), sealed
