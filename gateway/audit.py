@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
 from typing import BinaryIO, Literal
@@ -48,8 +48,14 @@ class Audit:
         max_age: int | None = None,
         auth_time: int | None = None,
         verifier: str = "",
+        credential: str = "",
+        held: bool | None = None,
+        unmet: Mapping[str, Reason] | None = None,
     ) -> None:
-        """One line; what is empty is left out. `session` is the session's ref, never its id; `path` is cut at "?"."""
+        """One line; what is empty is left out. `unmet` are routes in report mode, and what they would have asked.
+
+        `session` is the session's ref, never its id; `path` is cut at "?".
+        """
         said = {
             "event": event,
             "reason": reason,
@@ -64,9 +70,12 @@ class Audit:
             "max_age": max_age,
             "auth_time": auth_time,
             "verifier": verifier,
+            "credential": credential,
+            "held": held,
+            "unmet": unmet,
         }
         try:
-            line = {"time": _rfc3339(now)} | {key: value for key, value in said.items() if value or value == 0}
+            line = {"time": _rfc3339(now)} | {key: value for key, value in said.items() if value or value in (0, False)}
             self._stream.write(json.dumps(line).replace("\x7f", "\\u007f").encode() + b"\n")
             self._stream.flush()
         except (OSError, ValueError, OverflowError) as error:

@@ -15,7 +15,7 @@ from gateway.config.secrets import Keyring
 from gateway.directory.base import Directory
 from gateway.flows.proof import NotProved, Prover
 from gateway.flows.sessions import Sessions
-from gateway.policy.credentials import Password, Totp
+from gateway.policy.credentials import Credentials, Password, Totp
 from gateway.policy.facts import Session
 from gateway.stores.base import State
 from gateway.verifiers import recovery, totp
@@ -83,6 +83,10 @@ class Enrol:
         self._password = password
         self._passkey = passkey
         self._keyring = keyring
+
+    async def credentials(self, session: Session) -> Credentials:
+        """What the page lists."""
+        return await self._store.of(session.subject)
 
     async def change_password(
         self, session: Session, current: str, new: str, again: str, *, address: str, now: int

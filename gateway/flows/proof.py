@@ -36,6 +36,13 @@ class Prover:
         self.throttle = throttle
         self._directory = directory
 
+    async def credentials(self, subject: str) -> Credentials:
+        """What this person has; nothing at all for someone unknown or disabled (law 9)."""
+        person = await self._directory.people.get(subject)
+        if person is None or person.disabled:
+            return Credentials(subject)
+        return await self._directory.credentials.of(subject)
+
     def usable(self, credentials: Credentials, site: Site, since: int | None) -> frozenset[str]:
         """The verifiers this person could answer."""
         return frozenset(name for name, each in self.verifiers.items() if each.usable(credentials, site, since))

@@ -11,7 +11,6 @@ from dataclasses import asdict, dataclass
 from gateway.config.secrets import Keyring
 from gateway.directory.base import Directory
 from gateway.flows.proof import NotProved, Proved, Prover
-from gateway.policy.credentials import Credentials
 from gateway.policy.facts import AuthEvent, Reason
 from gateway.stores.base import State
 from gateway.verifiers.base import Site, Verifier
@@ -27,6 +26,11 @@ class SignedIn:
 
     subject: str
     events: tuple[AuthEvent, ...]
+
+    @property
+    def verifiers(self) -> str:
+        """For the audit log."""
+        return " ".join(event.verifier for event in self.events)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +65,7 @@ class SignIn:
     ) -> Outcome:
         """First half. An unknown name and a disabled person look and take time exactly like a wrong password."""
         subject = canonical(name)
-        credentials = await self._active(subject)
+        credentials = await self._prover.credentials(subject)
         outcome = await self._prover.check("password", credentials, fields, site, address=address, since=None, now=now)
         if isinstance(outcome, NotProved):
             return outcome
@@ -81,7 +85,7 @@ class SignIn:
         if kept is None:
             return None
         first = json.loads(kept)
-        credentials = await self._active(first["subject"])
+        credentials = await self._prover.credentials(first["subject"])
         outcome = await self._prover.check("totp", credentials, fields, site, address=address, since=None, now=now)
         event = AuthEvent(first["event"]["verifier"], first["event"]["auth_time"], tuple(first["event"]["amr"]))
         if isinstance(outcome, NotProved):
@@ -107,7 +111,7 @@ class SignIn:
             return NotProved(Reason.WRONG)
         id = self._passkey.named(fields)
         subject = await self._directory.credentials.owner(id) if id else None
-        credentials = await self._active(subject or "")
+        credentials = await self._prover.credentials(subject or "")
         outcome = await self._prover.check(
             "passkey", credentials, fields, site, address=address, since=None, now=now, secret=challenge
         )
@@ -116,12 +120,6 @@ class SignIn:
     async def _signed_in(self, subject: str, *events: AuthEvent) -> SignedIn:
         await self._prover.throttle.right(subject)
         return SignedIn(subject, events)
-
-    async def _active(self, subject: str) -> Credentials:
-        person = await self._directory.people.get(subject)
-        if person is None or person.disabled:
-            return Credentials(subject)
-        return await self._directory.credentials.of(subject)
 
     @property
     def _totp(self) -> Verifier:

@@ -19,7 +19,6 @@ from dataclasses import dataclass, replace
 
 from gateway.config.secrets import Keyring
 from gateway.config.settings import App
-from gateway.directory.base import Directory
 from gateway.flows.hold import seal, unseal
 from gateway.flows.proof import NotProved, Prover
 from gateway.flows.sessions import Found, Sessions
@@ -83,7 +82,6 @@ class StepUp:
         routes: Mapping[str, Route],
         *,
         state: State,
-        directory: Directory,
         sessions: Sessions,
         prover: Prover,
         keyring: Keyring,
@@ -93,7 +91,6 @@ class StepUp:
         self._site = site
         self._routes = routes
         self._state = state
-        self._directory = directory
         self._sessions = sessions
         self._prover = prover
         self._keyring = keyring
@@ -111,10 +108,12 @@ class StepUp:
     ) -> Confirmation | Refuse:
         """Write down what is asked. `verdict` is None for a script's call, which is never held."""
         now = int(request.now)
-        if decision.routes and (await self._ways(session, decision.routes, (), now))[1] is None:
-            return Refuse(Reason.NO_VERIFIER, decision.routes)
+        if decision.routes:
+            route, ways = await self._ways(session, decision.routes, (), now)
+            if route is not None and ways is None:
+                return await self._refusal(session, route)
         hold_for = min((route.hold_for for route in decision.routes), default=self._app.hold_for)
-        comes_back = verdict in (None, Declined.TOO_LARGE, Declined.UNREADABLE, Declined.QUOTA)
+        comes_back = verdict in (None, Declined.TOO_LARGE, Declined.QUOTA)
         confirmation = Confirmation(
             id=self._known_id(session, request, shown) if comes_back else secrets.token_urlsafe(24),
             app=self._app.name,
@@ -156,7 +155,7 @@ class StepUp:
         if route is None:
             return None
         if ways is None:
-            return Refuse(Reason.NO_VERIFIER, (route,))
+            return await self._refusal(session, route)
         fewest = min(len(each) for each in ways)
         done = len({event.verifier for event in confirmation.events})
         offered = dict.fromkeys(each[0] for each in ways if len(each) == fewest or not done)
@@ -164,7 +163,7 @@ class StepUp:
 
     async def start(self, confirmation: Confirmation, session: Session, way: str, now: int) -> str:
         """What the browser needs to answer by `way`, "" if nothing; good for one answer."""
-        credentials = await self._directory.credentials.of(session.subject)
+        credentials = await self._prover.credentials(session.subject)
         started = self._prover.verifiers[way].start(credentials, self._site, session.signed_in_at)
         if started.secret:
             key = f"confirm:{confirmation.id}:{way}"
@@ -181,7 +180,7 @@ class StepUp:
             return None
         outcome = await self._prover.check(
             way,
-            await self._directory.credentials.of(session.subject),
+            await self._prover.credentials(session.subject),
             fields,
             self._site,
             address=address,
@@ -227,17 +226,18 @@ class StepUp:
         kept = await self._state.confirmations.put(again, seal(self._keyring, held), self._limits)
         return ticket if kept else ""
 
-    async def adopt(self, id: str, old: Session, new: Session, now: int) -> str:
-        """After a session ran out: hand what it holds to the same person's new one. A ticket, or ""."""
+    async def adopt(self, id: str, old: Session, new: Session, now: int) -> tuple[Confirmation, str] | None:
+        """After a session ran out: hand what it holds to the same person's new one, with a ticket for it."""
         confirmation = await self.find(id, old, now)
         if confirmation is None or new.subject != old.subject or not confirmation.held:
-            return ""
+            return None
         ticket = await self.satisfied(confirmation, now)
         held = await self.redeem(confirmation, ticket, now) if ticket else False
         if not isinstance(held, HeldRequest):
-            return ""
+            return None
         mine = replace(confirmation, session=new.ref)
-        return await self.restore(mine, replace(held, session=new.ref), now)
+        ticket = await self.restore(mine, replace(held, session=new.ref), now)
+        return (mine, ticket) if ticket else None
 
     async def cancel(self, confirmation: Confirmation) -> None:
         """Forget it and what it holds."""
@@ -283,7 +283,7 @@ class StepUp:
         self, session: Session, routes: Sequence[Route], own: Sequence[AuthEvent], now: int
     ) -> tuple[Route | None, list[tuple[str, ...]] | None]:
         """The first route not satisfied, and for each combination this person can show, what is left of it."""
-        credentials = await self._directory.credentials.of(session.subject)
+        credentials = await self._prover.credentials(session.subject)
         usable = self._prover.usable(credentials, self._site, session.signed_in_at)
         first: tuple[Route | None, list[tuple[str, ...]] | None] = (None, [])
         for route in routes:
@@ -295,6 +295,12 @@ class StepUp:
             if first[0] is None:
                 first = (route, left)
         return first
+
+    async def _refusal(self, session: Session, route: Route) -> Refuse:
+        """They cannot show what it asks for; perhaps they could after signing in again (laws 8 and 9)."""
+        usable = self._prover.usable(await self._prover.credentials(session.subject), self._site, None)
+        later = any(usable.issuperset(every) for every in route.requirement.verify)
+        return Refuse(Reason.TOO_NEW if later else Reason.NO_VERIFIER, (route,))
 
     def _known_id(self, session: Session, request: Request, shown: tuple[tuple[str, str], ...]) -> str:
         fields = hashlib.sha256(repr(shown).encode()).digest()

@@ -30,6 +30,7 @@ class Reason(StrEnum):
     ONCE = "once"  # this action is confirmed by itself, every time
     # refuse
     NO_VERIFIER = "no-verifier"  # the person has nothing that could satisfy the route (law 9)
+    TOO_NEW = "too-new"  # all that could satisfy it was added after signing in (law 8)
     STORE_DOWN = "store-down"
     MALFORMED = "malformed"
     CROSS_SITE = "cross-site"

@@ -35,7 +35,6 @@ class Declined(StrEnum):
 
     TOO_LARGE = "too-large"
     CROSS_SITE = "cross-site"
-    UNREADABLE = "unreadable"
     QUOTA = "quota"
 
 

@@ -1,0 +1,1 @@
+"""The hosted pages, under `/.gateway/` on each app's own host."""

@@ -1,0 +1,194 @@
+"""The assembly: settings in, ASGI app out. The only file that names concrete classes.
+
+A new verifier, store or directory is one file elsewhere and one dictionary entry here.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import os
+import signal
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from gateway.audit import Audit
+from gateway.config.load import load
+from gateway.config.settings import App, Settings
+from gateway.directory.base import Directory
+from gateway.directory.sqlite import open_sqlite_directory
+from gateway.edge.cookies import Cookies
+from gateway.edge.gate import Gate
+from gateway.edge.gatekeeper import Gatekeeper
+from gateway.edge.pages.account import ROUTES as ACCOUNT_ROUTES
+from gateway.edge.probes import Probes
+from gateway.edge.render import Renderer
+from gateway.edge.upstream import Upstream
+from gateway.errors import ConfigError, StoreError
+from gateway.flows.enrol import Enrol
+from gateway.flows.proof import Prover
+from gateway.flows.sessions import Sessions
+from gateway.flows.signin import SignIn
+from gateway.flows.stepup import StepUp
+from gateway.flows.throttle import Throttle
+from gateway.policy.headers import stripped
+from gateway.policy.routes import PathSet, RouteTable
+from gateway.stores.base import HoldLimits, State
+from gateway.stores.sqlite import open_sqlite_state
+from gateway.verifiers.base import Site, Verifier
+from gateway.verifiers.passkey import PasskeyVerifier
+from gateway.verifiers.password import PasswordVerifier
+from gateway.verifiers.totp import TotpVerifier
+
+CONFIG = "GATEWAY_CONFIG"
+"""Environment variable that tells the workers which file to read."""
+
+STATES: dict[str, Callable[[str], State]] = {"sqlite": open_sqlite_state}
+DIRECTORIES: dict[str, Callable[[str], Directory]] = {"sqlite": open_sqlite_directory}
+
+
+def open_state(settings: Settings) -> State:
+    """The state store that the settings name. Raises StoreError."""
+    return STATES[settings.state.partition(":")[0]](settings.state)
+
+
+def open_directory(settings: Settings) -> Directory:
+    """The directory that the settings name. Raises StoreError."""
+    return DIRECTORIES[settings.directory.partition(":")[0]](settings.directory)
+
+
+class Assembly:
+    """One configuration put to work: a gatekeeper and what it stands on."""
+
+    def __init__(self, settings: Settings, audit: Audit, renderer: Renderer) -> None:
+        self.settings = settings
+        self.state = open_state(settings)
+        self.directory = open_directory(settings)
+        self.sessions = Sessions(self.state, settings.session)
+        self._audit = audit
+        self._renderer = renderer
+        self._password = PasswordVerifier()
+        self._passkey = PasskeyVerifier(settings.keyring)
+        verifiers: dict[str, Verifier] = {
+            "passkey": self._passkey,
+            "totp": TotpVerifier(settings.keyring),
+            "password": self._password,
+        }
+        self._prover = Prover(self.directory, verifiers, Throttle(self.state.throttle))
+        self.gates = {app.host: self._gate(app) for app in settings.apps}
+        probes = Probes({"state": self.state.life.ping, "directory": self.directory.life.ping})
+        self.gatekeeper = Gatekeeper(self.gates, settings.trusted_proxies, probes)
+
+    def _gate(self, app: App) -> Gate:
+        site = Site(app.host, app.name, app.origin)
+        account = tuple(
+            replace(route, requirement=app.stepup, hold_max=app.hold_max, hold_for=app.hold_for)
+            for route in ACCOUNT_ROUTES
+        )
+        table = (*app.routes, *account)
+        routes = {route.name: route for route in table}
+        shared: dict[str, Any] = {"state": self.state, "prover": self._prover, "keyring": self.settings.keyring}
+        names = app.headers
+        return Gate(
+            app=app,
+            site=site,
+            routes=routes,
+            table=RouteTable(table),
+            public=PathSet(app.public),
+            cookies=Cookies(app.secure),
+            strip=stripped((names.user, names.time, names.methods)),
+            identity_names=(names.user.encode(), names.time.encode(), names.methods.encode()),
+            proto=b"https" if app.secure else b"http",
+            sessions=self.sessions,
+            stepup=StepUp(app, site, routes, sessions=self.sessions, limits=HoldLimits(), **shared),
+            signin=SignIn(directory=self.directory, passkey=self._passkey, **shared),
+            enrol=Enrol(
+                site,
+                directory=self.directory,
+                sessions=self.sessions,
+                password=self._password,
+                passkey=self._passkey,
+                **shared,
+            ),
+            keyring=self.settings.keyring,
+            upstream=Upstream(app.upstream),
+            renderer=self._renderer,
+            audit=self._audit,
+            inspect_max=max((route.hold_max for route in table), default=app.hold_max),
+        )
+
+    async def close(self) -> None:
+        """Write down what is pending, and let go."""
+        try:
+            await self.sessions.flush()
+        except StoreError as error:
+            complain(f"the last activity of some sessions is not written down: {error}")
+        for gate in self.gates.values():
+            await gate.upstream.close()
+        await self.state.life.close()
+        await self.directory.life.close()
+
+
+class Gateway:
+    """The ASGI app. SIGHUP reads the file again; one that is bad changes nothing."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._audit = Audit(sys.stdout.buffer)
+        self._renderer = Renderer()
+        self._now = Assembly(load(path, env=os.environ), self._audit, self._renderer)
+        self._old: list[Assembly] = []
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        if scope["type"] == "lifespan":
+            await self._lifespan(receive, send)
+        else:
+            await self._now.gatekeeper(scope, receive, send)
+
+    def reload(self) -> None:
+        """Put the file as it is now to work, or say why not. Requests under way finish on the old one."""
+        try:
+            fresh = Assembly(load(self._path, env=os.environ), self._audit, self._renderer)
+        except (ConfigError, StoreError) as error:
+            complain(f"not reloaded, the last good configuration goes on:\n{error}")
+            return
+        self._old.append(self._now)
+        self._now = fresh
+        complain(f"reloaded {self._path}")
+
+    async def _lifespan(self, receive: Any, send: Any) -> None:
+        await receive()
+        asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, self.reload)
+        async with asyncio.TaskGroup() as tasks:
+            housekeeping = tasks.create_task(self._housekeeping())
+            await send({"type": "lifespan.startup.complete"})
+            await receive()
+            housekeeping.cancel()
+        for assembly in (*self._old, self._now):
+            await assembly.close()
+        await send({"type": "lifespan.shutdown.complete"})
+
+    async def _housekeeping(self) -> None:
+        """Once a second write down activity; once a minute delete what has expired."""
+        for second in itertools.count(1):
+            await asyncio.sleep(1)
+            try:
+                await self._now.sessions.flush()
+                if second % 60 == 0:
+                    await self._now.state.life.purge(int(time.time()))  # noqa: TID251
+            except StoreError as error:
+                complain(f"the state store does not answer: {error}")
+
+
+def from_environment() -> Gateway:
+    """What each worker runs."""
+    return Gateway(Path(os.environ[CONFIG]))
+
+
+def complain(words: str) -> None:
+    """To the operator, on stderr; stdout is the audit log's."""
+    print(f"gateway: {words}", file=sys.stderr, flush=True)

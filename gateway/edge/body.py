@@ -1,0 +1,62 @@
+"""The body of a request, read no further than somebody needs, and still whole for the upstream (law 12)."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from gateway.errors import ClientGone
+
+Message = Any
+Receive = Callable[[], Awaitable[Message]]
+
+
+class Body:
+    """Wraps `receive`. What was read ahead is given again by `receive` here, before the rest."""
+
+    def __init__(self, receive: Receive) -> None:
+        self._receive = receive
+        self._read: list[bytes] = []
+        self._size = 0
+        self._more = True
+        self._replayed = 0
+
+    @classmethod
+    def of(cls, body: bytes) -> Body:
+        """One that has been read already."""
+        made = cls(_nothing)
+        made._keep({"body": body})
+        return made
+
+    async def whole(self, limit: int) -> bytes | None:
+        """All of it, or None if it is longer than `limit` bytes. Raises ClientGone if it never ends."""
+        while self._more and self._size <= limit:
+            message = await self._receive()
+            if message["type"] == "http.disconnect":
+                raise ClientGone
+            self._keep(message)
+        return None if self._size > limit else b"".join(self._read)
+
+    def _keep(self, message: Message) -> None:
+        chunk: bytes = message.get("body", b"")
+        if chunk:
+            self._read.append(bytes(chunk))
+            self._size += len(chunk)
+        self._more = message.get("more_body", False)
+
+    async def receive(self) -> Message:
+        """ASGI's `receive`, from the first byte."""
+        if self._replayed < len(self._read):
+            chunk = self._read[self._replayed]
+            self._read[self._replayed] = b""
+            self._replayed += 1
+            return {"type": "http.request", "body": chunk, "more_body": self._more or self._replayed < len(self._read)}
+        if not self._more and not self._read:
+            self._read.append(b"")
+            self._replayed = 1
+            return {"type": "http.request", "body": b"", "more_body": False}
+        return await self._receive()
+
+
+async def _nothing() -> Message:
+    return {"type": "http.disconnect"}

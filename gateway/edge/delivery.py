@@ -1,0 +1,56 @@
+"""Forward: the app gets the client's own bytes, and from us who it is and since when."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from gateway.edge.answers import NEVER_CACHED, Fields, Send
+from gateway.edge.body import Body, Receive
+from gateway.edge.gate import Visit
+from gateway.edge.relay import relay
+from gateway.edge.upstream import Outgoing
+from gateway.policy.facts import Forward, Session
+from gateway.policy.headers import Field, body_length, to_upstream
+
+
+async def deliver(
+    visit: Visit, decision: Forward, body: Body, send: Send, *, fresh_connection: bool = False, extra: Fields = ()
+) -> None:
+    """Send it upstream and stream the answer back; what a sensitive route answered is not cached."""
+    request = visit.request
+    outgoing = Outgoing(
+        request.method.encode(), request.target, upstream_fields(visit, decision), body_length(request.headers)
+    )
+    more = (*NEVER_CACHED, *extra) if decision.routes else extra
+    await relay(visit.gate.upstream, outgoing, body.receive, send, fresh=fresh_connection, extra=more)
+
+
+async def tunnel(visit: Visit, decision: Forward, scope: Any, receive: Receive, send: Send) -> None:
+    """Join the client's websocket and the app's, until either closes or the session ends."""
+
+
+def upstream_fields(visit: Visit, decision: Forward) -> list[Field]:
+    """Every field the app gets but those of framing."""
+    request, gate = visit.request, visit.gate
+    return to_upstream(
+        request.headers,
+        gate.strip,
+        identity=identity(gate.identity_names, visit.session, decision),
+        client=request.client.encode(),
+        proto=gate.proto,
+        host=request.header(b"host") or b"",
+        request_id=request.id.encode(),
+    )
+
+
+def identity(names: tuple[bytes, bytes, bytes], session: Session | None, decision: Forward) -> list[Field]:
+    """User, time and methods of a session; nothing at all without one."""
+    if session is None:
+        return []
+    methods = dict.fromkeys(amr for event in session.events for amr in event.amr)
+    user, time, amr = names
+    return [
+        (user, session.subject.encode()),
+        (time, str(decision.auth_time).encode()),
+        (amr, " ".join(methods).encode()),
+    ]

@@ -1,0 +1,81 @@
+"""The one place where what went wrong becomes a response: a page for people, RFC 9457 for scripts."""
+
+from __future__ import annotations
+
+from gateway.edge.answers import Send, problem
+from gateway.edge.gate import Gate, Visit
+from gateway.edge.pages.reply import common, send_page
+from gateway.edge.views import Failure, Refused, View
+from gateway.edge.websocket import deny
+from gateway.errors import GatewayError, MalformedRequest, StoreError, UpstreamTimeout
+from gateway.policy.facts import Reason, Refuse, Request
+from gateway.policy.holdable import navigates
+
+CLOSE = ((b"connection", b"close"),)
+
+
+def status_of(error: GatewayError) -> tuple[int, Reason]:
+    """Who is to blame, in HTTP's terms."""
+    match error:
+        case MalformedRequest():
+            return error.status, Reason.MALFORMED
+        case StoreError():
+            return 503, Reason.STORE_DOWN
+        case UpstreamTimeout():
+            return 504, Reason.UPSTREAM
+    return 502, Reason.UPSTREAM
+
+
+async def fail(kind: str, gate: Gate | None, request: Request | None, error: GatewayError, send: Send) -> None:
+    """Answer for an exception. `kind` is the scope's type; nothing of the exception's text reaches a person."""
+    status, reason = status_of(error)
+    if request is None or gate is None:
+        await _plain(kind, status, reason, str(error) if isinstance(error, MalformedRequest) else "", send)
+        return
+    visit = Visit(gate, request, None)
+    if status >= 500:
+        visit.note("decision", reason)
+    await _say(visit, Failure(**common(visit), status=status, reason=reason), status, reason, kind, send)
+
+
+async def unknown_host(kind: str, send: Send) -> None:
+    """421: no app of that name here (RFC 9110, 15.5.20)."""
+    await _plain(kind, 421, Reason.UNKNOWN_HOST, "no app of that host name is served here", send)
+
+
+async def refuse(visit: Visit, decision: Refuse, send: Send, *, kind: str = "http") -> None:
+    """Say no, and what to do about it."""
+    if decision.reason in (Reason.NO_VERIFIER, Reason.TOO_NEW):
+        await _say(visit, no_verifier(visit, decision), 403, decision.reason, kind, send)
+    else:
+        status = 503 if decision.reason is Reason.STORE_DOWN else 403
+        view = Failure(**common(visit), status=status, reason=decision.reason)
+        await _say(visit, view, status, decision.reason, kind, send)
+
+
+def no_verifier(visit: Visit, decision: Refuse) -> View:
+    """Law 9: they cannot show what the route asks for."""
+    route = decision.routes[0]
+    needs = tuple(tuple(sorted(every)) for every in route.requirement.verify)
+    return Refused(**common(visit), why=decision.reason, action=route.action, needs=needs)
+
+
+async def _say(visit: Visit, view: View, status: int, reason: Reason, kind: str, send: Send) -> None:
+    if kind == "websocket":
+        await deny(send, status)
+    elif navigates(visit.request):
+        await send_page(visit, view, status, send)
+    else:
+        await problem(send, status, _members(reason, visit.request.id))
+
+
+async def _plain(kind: str, status: int, reason: Reason, detail: str, send: Send) -> None:
+    if kind == "websocket":
+        await deny(send, status)
+    else:
+        await problem(send, status, _members(reason) | ({"detail": detail} if detail else {}), CLOSE)
+
+
+def _members(reason: Reason, id: str = "") -> dict[str, object]:
+    members: dict[str, object] = {"type": "about:blank", "title": "Refused by the gateway", "error": reason.value}
+    return members | ({"request_id": id} if id else {})

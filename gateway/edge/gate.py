@@ -1,0 +1,76 @@
+"""Everything one app needs at its gate, and one visit to it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from gateway.audit import Audit, Event
+from gateway.config.secrets import Keyring
+from gateway.config.settings import App
+from gateway.edge.cookies import Cookies
+from gateway.edge.render import Renderer
+from gateway.edge.upstream import Upstream
+from gateway.flows.enrol import Enrol
+from gateway.flows.sessions import Found, Sessions
+from gateway.flows.signin import SignIn
+from gateway.flows.stepup import StepUp
+from gateway.policy.facts import Reason, Request, Route, Session
+from gateway.policy.routes import PathSet, RouteTable
+from gateway.verifiers.base import Site
+
+
+@dataclass(frozen=True, slots=True)
+class Gate:
+    """One app's, made once at start. `routes` by name hold the operator's and those of the account page."""
+
+    app: App
+    site: Site
+    routes: Mapping[str, Route]
+    table: RouteTable
+    public: PathSet
+    cookies: Cookies
+    strip: frozenset[bytes]  # folded names no client may send on
+    identity_names: tuple[bytes, bytes, bytes]  # user, time, methods
+    proto: bytes
+    sessions: Sessions
+    stepup: StepUp
+    signin: SignIn
+    enrol: Enrol
+    keyring: Keyring
+    upstream: Upstream
+    renderer: Renderer
+    audit: Audit
+    inspect_max: int  # bytes of a body read to judge it: the most that any route may hold
+
+
+@dataclass(frozen=True, slots=True)
+class Visit:
+    """One request at that gate, and the session it came with."""
+
+    gate: Gate
+    request: Request
+    found: Found | None
+    store_down: bool = False
+
+    @property
+    def session(self) -> Session | None:
+        """Only one that is alive."""
+        return self.found.session if self.found is not None and self.found.alive else None
+
+    def note(self, event: Event, reason: Reason, **more: Any) -> None:
+        """One line of the audit log about this visit; never a query value, a body or a cookie (law 5)."""
+        session = self.found.session if self.found is not None else None
+        told = {"subject": session.subject, "session": session.ref} if session else {}
+        self.gate.audit.write(
+            event,
+            now=self.request.now,
+            reason=reason,
+            app=self.gate.app.name,
+            client=self.request.client,
+            method=self.request.method,
+            path=self.request.path.decode("latin-1"),
+            request_id=self.request.id,
+            **(told | more),
+        )

@@ -1,0 +1,167 @@
+"""The way of a request: facts, routes, session, decision, and then forward, challenge or refuse.
+
+    intake ──> gate of that host ──┬─> hosted page
+                                   ├─> a ticket ──> the held request in place of this GET
+                                   └─> routes.match ──> decide ──┬─> Forward    to the app
+                                                                 ├─> Challenge  303 or 401
+                                                                 └─> Refuse     an explanation
+
+Whatever is raised on the way becomes a response in `failures`, and never a pass (law 1).
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from gateway.edge.answers import Fields, Send
+from gateway.edge.body import Body, Receive
+from gateway.edge.challenging import challenge, redeemed, unauthorized
+from gateway.edge.cookies import SESSION
+from gateway.edge.delivery import deliver, tunnel
+from gateway.edge.failures import fail, refuse, unknown_host
+from gateway.edge.gate import Gate, Visit
+from gateway.edge.intake import Networks, intake
+from gateway.edge.pages.hosted import hosted
+from gateway.edge.probes import Probes
+from gateway.edge.resuming import Resuming
+from gateway.errors import ClientGone, GatewayError, StoreError
+from gateway.policy.decision import decide
+from gateway.policy.facts import AuthEvent, Challenge, Decision, Forward, Reason, Refuse, Request, Route
+from gateway.policy.headers import own_cookie
+from gateway.policy.holdable import SAFE, Sender, sender
+from gateway.policy.target import readings
+
+OURS = b"/.gateway/"
+ACCOUNT = b"/.gateway/account"
+
+
+class Gatekeeper:
+    """The ASGI app for http and websocket scopes. `gates` by host name."""
+
+    def __init__(self, gates: Mapping[str, Gate], trusted: Networks, probes: Probes) -> None:
+        self._gates = gates
+        self._trusted = trusted
+        self._probes = probes
+        self._resuming = Resuming(self._judge)
+
+    async def __call__(self, scope: Any, receive: Receive, send: Send) -> None:
+        gate: Gate | None = None
+        request: Request | None = None
+        try:
+            request = intake(scope, time.time(), self._trusted)  # noqa: TID251
+            if request.path.startswith(OURS) and await self._probes.answered(request, send):
+                return
+            gate = self._gates.get(request.host)
+            if gate is None:
+                await unknown_host(scope["type"], send)
+            elif scope["type"] == "websocket":
+                await self._websocket(gate, request, scope, receive, send)
+            else:
+                await self._http(gate, request, scope, receive, send)
+        except ClientGone:
+            return
+        except GatewayError as error:
+            await fail(scope["type"], gate, request, error, send)
+
+    async def _http(self, gate: Gate, request: Request, scope: Any, receive: Receive, send: Send) -> None:
+        visit = await self._visit(gate, request)
+        if request.path.startswith(OURS) and not request.path.startswith(ACCOUNT):
+            await hosted(visit, Body(receive), scope, send)
+        elif not await self._resuming.resumed(visit, scope, send):
+            await self._judge(visit, Body(receive), scope, send)
+
+    async def _judge(
+        self,
+        visit: Visit,
+        body: Body,
+        scope: Any,
+        send: Send,
+        *,
+        own: Sequence[AuthEvent] = (),
+        fresh_connection: bool = False,
+        extra: Fields = (),
+    ) -> None:
+        """Decide, and do it. `own` are the proofs given for this very request."""
+        decision = await self._decide(visit, body, own)
+        if isinstance(decision, Challenge) and not own:
+            decision = await redeemed(visit, decision, body)
+        if isinstance(decision, Forward | Refuse) and decision.routes:
+            visit.note(
+                "decision",
+                decision.reason,
+                routes=[route.name for route in decision.routes],
+                **(
+                    {"auth_time": decision.auth_time, "unmet": dict(decision.unmet)}
+                    if isinstance(decision, Forward)
+                    else {}
+                ),
+            )
+        match decision:
+            case Forward():
+                if request_is_for_account(visit.request):
+                    await hosted(visit, body, scope, send, account=True, extra=extra)
+                else:
+                    await deliver(visit, decision, body, send, fresh_connection=fresh_connection, extra=extra)
+            case Challenge():
+                await challenge(visit, decision, body, send, extra)
+            case Refuse():
+                await refuse(visit, decision, send)
+
+    async def _decide(self, visit: Visit, body: Body, own: Sequence[AuthEvent]) -> Decision:
+        gate, request, session = visit.gate, visit.request, visit.session
+        seen = readings(request.path)
+        match = gate.table.match(request, seen)
+        routes: tuple[Route, ...] = match.routes
+        if match.undecided:
+            routes = gate.table.settle(match, request, await body.whole(gate.inspect_max))
+        enforced = any(not route.report for route in routes)
+        if visit.store_down and (enforced or not gate.public.match_all(seen)):
+            return Refuse(Reason.STORE_DOWN, routes)
+        decision = decide(routes, session, int(request.now), own)
+        if isinstance(decision, Forward):
+            if session is None and not gate.public.match_all(seen):
+                return Challenge(Reason.ANONYMOUS, (), 0)
+            forged = enforced and request.method not in SAFE and sender(request, gate.app.origin) is Sender.CROSS
+            if forged:
+                return Refuse(Reason.CROSS_SITE, routes)
+        return decision
+
+    async def _visit(self, gate: Gate, request: Request) -> Visit:
+        token = own_cookie(request.values(b"cookie"), gate.cookies.name(SESSION))
+        if token is None:
+            return Visit(gate, request, None)
+        try:
+            found = await gate.sessions.find(token, gate.app.name, int(request.now))
+        except StoreError:
+            return Visit(gate, request, None, store_down=True)
+        if found is not None and found.alive:
+            gate.sessions.touch(found.session, int(request.now))
+        return Visit(gate, request, found)
+
+    async def _websocket(self, gate: Gate, request: Request, scope: Any, receive: Receive, send: Send) -> None:
+        """A handshake is decided like any request; it has no body, and its Origin must be ours (ASVS 4.4.2)."""
+        visit = await self._visit(gate, request)
+        decision = await self._decide(visit, Body(nothing), ())
+        if isinstance(decision, Forward) and request.values(b"origin") != [gate.app.origin.encode()]:
+            decision = Refuse(Reason.CROSS_SITE, decision.routes)
+        if decision.routes or not isinstance(decision, Forward):
+            visit.note("decision", decision.reason, routes=[route.name for route in decision.routes])
+        match decision:
+            case Forward():
+                await tunnel(visit, decision, scope, receive, send)
+            case Challenge():
+                await unauthorized(visit, decision, send, websocket=True)
+            case Refuse():
+                await refuse(visit, decision, send, kind="websocket")
+
+
+def request_is_for_account(request: Request) -> bool:
+    """The account page stands behind the gate like an app."""
+    return request.path.startswith(OURS)
+
+
+async def nothing() -> Any:
+    """The body of a request that has none."""
+    return {"type": "http.request", "body": b"", "more_body": False}

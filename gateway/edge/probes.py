@@ -1,0 +1,37 @@
+"""`healthz`: this process runs. `readyz`: it can do its work. On any host name, so that a probe needs none."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+
+from gateway.edge.answers import Send, text
+from gateway.errors import StoreError
+from gateway.policy.facts import Request
+
+Ping = Callable[[], Awaitable[None]]
+
+
+class Probes:
+    """`needed` are the stores by name; each `ping` raises StoreError when it does not answer."""
+
+    def __init__(self, needed: dict[str, Ping]) -> None:
+        self._needed = needed
+
+    async def answered(self, request: Request, send: Send) -> bool:
+        """Whether it was a probe, and has its answer."""
+        if request.path == b"/.gateway/healthz":
+            await text(send, 200, "ok")
+        elif request.path == b"/.gateway/readyz":
+            missing = [name for name, ping in self._needed.items() if not await _answers(ping)]
+            await text(send, 503 if missing else 200, f"not ready: {', '.join(missing)}" if missing else "ready")
+        else:
+            return False
+        return True
+
+
+async def _answers(ping: Ping) -> bool:
+    try:
+        await ping()
+    except StoreError:
+        return False
+    return True
