@@ -1,0 +1,290 @@
+"""One request and its answer on one upstream connection.
+
+Rules of the file:
+- A wire carries one exchange at a time. It is used again only after a request that was sent whole and an answer that
+  was received whole, with not a byte before, between or after (RFC 9112, 9.3; security: poisoned shared connections).
+- An answer whose framing is in doubt is broken: two lengths, a length and chunks, an unknown coding (RFC 9112, 6.3).
+- Nothing is buffered beyond HIGH_WATER and what one read of the socket brings.
+- The upstream has a deadline whenever the gateway waits for it, and only then; the pool looks at them now and then.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from math import inf
+from typing import NamedTuple, Protocol
+
+import httptools
+
+from gateway.errors import UpstreamBroken, UpstreamError, UpstreamTimeout
+from gateway.policy.headers import Field
+
+HIGH_WATER = 64 << 10
+HEAD_MAX = 256 << 10
+BODYLESS = frozenset({204, 304})
+
+
+class Timeouts(NamedTuple):
+    """In seconds."""
+
+    connect: float = 5.0
+    first_byte: float = 60.0  # from the end of the request to the head of the answer
+    between: float = 60.0  # between two pieces, either way
+
+
+class Pool(Protocol):
+    """Where wires come from and go back to."""
+
+    timeouts: Timeouts
+
+    def ended(self, wire: Wire, *, reusable: bool) -> None:
+        """Its exchange is over."""
+        ...
+
+    def lost(self, wire: Wire) -> None:
+        """The connection is gone."""
+        ...
+
+    async def again(self, exchange: Exchange, data: bytes) -> None:
+        """Send `data` once more for that exchange, on a new connection."""
+        ...
+
+
+class Exchange:
+    """What a request got so far. Made by `Upstream.open`; who has it calls `close` in the end, whatever happened."""
+
+    def __init__(self, pool: Pool, *, is_head: bool, sent: bool, repeat: bytes | None) -> None:
+        self.pool = pool
+        self.wire: Wire | None = None  # only while the exchange is under way
+        self.is_head = is_head
+        self.sent = sent  # the request, whole
+        self.repeat = repeat  # the request, when it may be sent again should the wire prove dead
+        self.slow: Callable[[], None] | None = None  # called once if the exchange lasts longer than a moment
+        self.status = 0  # until the head is there
+        self.headers: list[Field] = []
+        self.complete = False
+        self.reusable = False
+        self.error: UpstreamError | None = None
+        self._chunks: list[bytes] = []
+        self._size = 0
+        self._waiter: asyncio.Future[None] | None = None
+
+    async def head(self) -> None:
+        """Wait until `status` and `headers` are there."""
+        while not self.status:
+            if self.error is not None:
+                data, self.repeat = self.repeat, None
+                if data is None:
+                    raise self.error
+                self.error = None
+                await self.pool.again(self, data)
+            await self._more(self.pool.timeouts.first_byte)
+
+    async def read(self) -> bytes:
+        """The next bytes of the body, as many as there are; empty at its end."""
+        while not self._chunks:
+            if self.complete:
+                return b""
+            await self._more(self.pool.timeouts.between)
+            if self.error is not None:
+                raise self.error
+        data = self._chunks[0] if len(self._chunks) == 1 else b"".join(self._chunks)
+        self._chunks.clear()
+        self._size = 0
+        if self.wire is not None:
+            self.wire.resume_reading()
+        return data
+
+    async def write(self, data: bytes, *, last: bool) -> None:
+        """Send framed bytes of the body. Nothing happens when the answer is complete or broke off: `read` tells."""
+        wire = self.wire
+        if wire is None:
+            return
+        wire.transport.write(data)
+        if last:
+            self.sent = True
+            wire.wait_for(self.pool.timeouts.first_byte)
+        elif wire.drained is not None:
+            wire.wait_for(self.pool.timeouts.between)
+            await wire.drained
+            if self.wire is wire:
+                wire.deadline = inf
+
+    def close(self) -> None:
+        """Give the connection up, if it is still in use."""
+        if self.wire is not None:
+            self.wire.end(reusable=False)
+
+    def add(self, data: bytes) -> bool:
+        """A piece of the body has come. False when it is enough for now."""
+        self._chunks.append(data)
+        self._size += len(data)
+        return self._size <= HIGH_WATER
+
+    def wake(self) -> None:
+        if self._waiter is not None and not self._waiter.done():
+            self._waiter.set_result(None)
+
+    async def _more(self, seconds: float) -> None:
+        wire = self.wire
+        if wire is None or self.error is not None:
+            return
+        if self.sent:
+            wire.wait_for(seconds)
+        self._waiter = wire.loop.create_future()
+        try:
+            await self._waiter
+        finally:
+            self._waiter = None
+            if self.wire is wire:
+                wire.deadline = inf
+
+
+class Wire(asyncio.Protocol):
+    """One connection to an upstream."""
+
+    def __init__(self, pool: Pool, loop: asyncio.AbstractEventLoop) -> None:
+        self.pool = pool
+        self.loop = loop
+        self.transport: asyncio.Transport
+        self.exchange: Exchange | None = None
+        self.deadline = inf  # loop time: when it is given up, busy or idle
+        self.drained: asyncio.Future[None] | None = None
+        self._parser = httptools.HttpResponseParser(self)
+        self._fields: list[Field] = []
+        self._head_bytes = 0
+        self._until_eof = False
+        self._paused = False
+        self._clean = True
+
+    def begin(self, exchange: Exchange, data: bytes) -> None:
+        """Send the head of a request, and what there is of its body."""
+        self.exchange = exchange
+        exchange.wire = self
+        self.deadline = inf
+        self._head_bytes = 0
+        self._until_eof = False
+        self.transport.write(data)
+
+    def end(self, *, reusable: bool) -> None:
+        """The exchange is over."""
+        exchange, self.exchange = self.exchange, None
+        if exchange is not None:
+            exchange.wire = None
+            self.pool.ended(self, reusable=reusable and not self.transport.is_closing())
+
+    def wait_for(self, seconds: float) -> None:
+        self.deadline = self.loop.time() + seconds
+
+    def expire(self) -> None:
+        """The deadline has passed."""
+        if self.exchange is not None:
+            self.exchange.repeat = None
+        self._fail(UpstreamTimeout("the upstream did not go on in time"))
+        self.transport.abort()
+
+    def resume_reading(self) -> None:
+        if self._paused:
+            self._paused = False
+            self.transport.resume_reading()
+
+    # what the transport calls
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self.transport = transport  # type: ignore[assignment]
+
+    def data_received(self, data: bytes) -> None:
+        exchange = self.exchange
+        if exchange is None:  # an answer nobody asked for would be the next one's
+            self.transport.abort()
+            return
+        exchange.repeat = None
+        try:
+            self._parser.feed_data(data)
+        except (httptools.HttpParserError, httptools.HttpParserUpgrade) as error:
+            self._clean = False
+            if not exchange.complete:
+                self._fail(UpstreamBroken(f"the answer is not HTTP: {error.__context__ or error}"))
+                return
+        if exchange.complete:
+            self.end(reusable=self._clean and exchange.sent and exchange.reusable)
+        elif not exchange.status:
+            self._head_bytes += len(data)
+            if self._head_bytes > HEAD_MAX:
+                self._fail(UpstreamBroken("the head of the answer does not end"))
+                return
+        exchange.wake()
+
+    def eof_received(self) -> None:
+        exchange = self.exchange
+        if exchange is not None and self._until_eof:
+            exchange.complete = True
+            self.end(reusable=False)
+            exchange.wake()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self.resume_writing()
+        self._fail(UpstreamBroken("the upstream closed the connection before its answer was whole"))
+        self.pool.lost(self)
+
+    def pause_writing(self) -> None:
+        self.drained = self.loop.create_future()
+
+    def resume_writing(self) -> None:
+        if self.drained is not None:
+            self.drained.set_result(None)
+            self.drained = None
+
+    # what the parser calls
+
+    def on_message_begin(self) -> None:
+        if self.exchange is not None and self.exchange.complete:
+            self._clean = False
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        self._fields.append((name.lower(), value))
+
+    def on_headers_complete(self) -> None:
+        headers, self._fields = self._fields, []  # what is added later are trailers, and dropped
+        exchange = self.exchange
+        status = self._parser.get_status_code()
+        if exchange is None or (100 <= status < 200 and status != 101):
+            return
+        if not 200 <= status < 600:
+            raise ValueError(f"status {status}")
+        framed = False
+        for name, value in headers:
+            if name == b"content-length":
+                framed = True
+            elif name == b"transfer-encoding":
+                framed = True
+                if value.lower() != b"chunked" or self._parser.get_http_version() != "1.1":
+                    raise ValueError("transfer coding")
+        exchange.headers = headers
+        exchange.reusable = self._parser.should_keep_alive()
+        exchange.status = status
+        if exchange.is_head:
+            exchange.complete = True  # whatever the fields say (RFC 9112, 6.3); the parser cannot be told
+            self._parser = httptools.HttpResponseParser(self)
+        elif not framed and status not in BODYLESS:
+            self._until_eof = True
+
+    def on_body(self, data: bytes) -> None:
+        exchange = self.exchange
+        if exchange is None or exchange.complete:
+            self._clean = False
+        elif not exchange.add(data) and not self._paused:
+            self._paused = True
+            self.transport.pause_reading()
+
+    def on_message_complete(self) -> None:
+        if self.exchange is not None and self.exchange.status:
+            self.exchange.complete = True
+
+    def _fail(self, error: UpstreamError) -> None:
+        exchange = self.exchange
+        if exchange is not None:
+            exchange.error = error
+            self.end(reusable=False)
+            exchange.wake()

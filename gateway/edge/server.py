@@ -1,0 +1,119 @@
+"""What the HTTP server does differently from uvicorn as it comes.
+
+It hands over the request target as it was received, keeps trailers out of the headers, and refuses what only the
+parser can see: HTTP/0.9, endless heads, bodies of requests that ask for another protocol.
+"""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
+from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
+from websockets.http11 import Request
+
+HEAD_MAX = 64 << 10
+"""Bytes of request line and fields that a client may take more than one packet for."""
+
+MESSAGE_MAX = 16 << 20
+"""Bytes of one websocket message, either way."""
+
+TOO_LARGE = (
+    b"HTTP/1.1 431 Request Header Fields Too Large\r\ncontent-length: 0\r\ncache-control: no-store\r\n"
+    b"connection: close\r\n\r\n"
+)
+
+
+class HttpProtocol(HttpToolsProtocol):
+    """`scope["extensions"]["gateway.target"]["raw"]` is the request target, byte for byte."""
+
+    _head_bytes: int | None = None  # of a head that has begun and not ended
+
+    def data_received(self, data: bytes) -> None:
+        super().data_received(data)
+        if self._head_bytes is not None:
+            self._head_bytes += len(data)
+            if self._head_bytes > HEAD_MAX and not self.transport.is_closing():
+                self.transport.write(TOO_LARGE)
+                self.transport.close()
+
+    def on_message_begin(self) -> None:
+        super().on_message_begin()
+        self._head_bytes = 0
+
+    def on_headers_complete(self) -> None:
+        self._head_bytes = None
+        if self.parser.get_http_version() not in ("1.0", "1.1"):
+            raise ValueError("unknown HTTP version")
+        upgrade = self.parser.should_upgrade()
+        if upgrade and any(name in (b"content-length", b"transfer-encoding") for name, _ in self.headers):
+            raise ValueError("the parser would take this body for the other protocol")
+        self.scope["extensions"] = {"gateway.target": {"raw": self.url}}
+        super().on_headers_complete()
+        if not upgrade:
+            self.headers = []  # the scope has its own; what comes now are trailers, and dropped (RFC 9110, 6.5.1)
+
+    def _unsupported_upgrade_warning(self) -> None:
+        """The request is served as if it had not asked (RFC 9110, 7.8), and is the last: the parser lost its place."""
+        self.cycle.keep_alive = False
+
+    def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
+        if cycle.scope["http_version"] == "1.0":
+            app = _Unchunked(app, cycle)
+        super()._start_asgi_task(cycle, app)
+
+
+class _Unchunked:
+    """An HTTP/1.0 client is never sent chunks; where no length is known, the end of the connection ends the body."""
+
+    def __init__(self, app: Any, cycle: RequestResponseCycle) -> None:
+        self._app = app
+        self._cycle = cycle
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        cycle, endless = self._cycle, False
+
+        async def unchunked(message: Any) -> None:
+            nonlocal endless
+            if message["type"] == "http.response.start":
+                endless = all(name != b"content-length" for name, _ in message.get("headers", ()))
+                if endless:
+                    cycle.chunked_encoding = False
+                    cycle.expected_content_length = sys.maxsize
+            elif endless and not message.get("more_body", False):
+                cycle.expected_content_length = len(message.get("body", b""))
+            await send(message)
+
+        await self._app(scope, receive, unchunked)
+
+
+class WebSocketProtocol(WebSocketsSansIOProtocol):
+    """The same extension for websockets."""
+
+    def data_received(self, data: bytes) -> None:
+        super().data_received(data)
+        if not self.handshake_initiated and self.conn.handshake_exc is not None:
+            self.transport.close()
+
+    def handle_connect(self, event: Request) -> None:
+        super().handle_connect(event)
+        if self.response.status_code == 101:
+            self.scope["extensions"]["gateway.target"] = {"raw": event.path.encode("ascii")}
+
+
+def serve_config() -> dict[str, Any]:
+    """Keyword arguments for `uvicorn.Config`."""
+    return {
+        "http": HttpProtocol,
+        "ws": WebSocketProtocol,
+        "loop": "uvloop",
+        "lifespan": "on",
+        "proxy_headers": False,  # whom to believe is decided by the gateway
+        "server_header": False,
+        "access_log": False,
+        "ws_max_size": MESSAGE_MAX,
+        "ws_per_message_deflate": False,
+        "timeout_keep_alive": 75,
+        "timeout_graceful_shutdown": 30,
+    }

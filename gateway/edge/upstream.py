@@ -1,0 +1,186 @@
+"""The pooled client that requests go to an app through.
+
+Ours, because the proxy path is what every request pays for: one write for head and body, the newest idle connection
+first, no task and no timer per request.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+from collections.abc import Sequence
+from typing import NamedTuple
+from urllib.parse import urlsplit
+
+from gateway.edge.exchange import Exchange, Timeouts, Wire
+from gateway.errors import UpstreamUnreachable
+from gateway.policy.headers import Field
+
+KEEP_IDLE = 4.0
+"""Seconds. Many app servers close an idle connection after 5; a request that meets the closing one is lost."""
+
+SURE = 1.0
+"""Seconds a connection may have been idle to be trusted with a request that must not be sent twice."""
+
+TIMEOUTS = Timeouts()
+
+REPEATABLE = frozenset({b"GET", b"HEAD", b"OPTIONS"})
+WITHOUT_BODY = REPEATABLE | {b"DELETE", b"TRACE"}
+
+
+class Outgoing(NamedTuple):
+    """A request as it goes out. `rest` counts the bytes of body still to be received: 0 none, None until the end."""
+
+    method: bytes
+    target: bytes
+    headers: Sequence[Field]  # from policy.headers.to_upstream: neither framing nor hop-by-hop fields
+    rest: int | None = 0
+    body: bytes = b""  # what has been read of it already
+
+
+class Upstream:
+    """One app's server. `url` is scheme, host and port: "http://127.0.0.1:9000"."""
+
+    def __init__(self, url: str, *, timeouts: Timeouts = TIMEOUTS, max_connections: int = 512) -> None:
+        parts = urlsplit(url)
+        self.timeouts = timeouts
+        self.host = parts.hostname or ""
+        self.tls = _tls() if parts.scheme == "https" else None
+        self.port = parts.port or (443 if self.tls else 80)
+        self._max = max_connections
+        self._slots = asyncio.Semaphore(max_connections)
+        self._wires: set[Wire] = set()
+        self._idle: list[Wire] = []
+        self._sweeper: asyncio.TimerHandle | None = None
+
+    async def open(self, request: Outgoing, *, fresh: bool = False) -> Exchange:
+        """Send the head and `body`; the rest follows by `Exchange.write`.
+
+        `fresh` takes a new connection, so that the request leaves at most once. Raises UpstreamUnreachable.
+        """
+        whole = request.rest == 0
+        data = serialize(request)
+        repeatable = whole and not request.body and request.method in REPEATABLE
+        exchange = Exchange(self, is_head=request.method == b"HEAD", sent=whole, repeat=None)
+        await self._slot()
+        wire = None if fresh else self._newest_idle(sure=not repeatable)
+        if wire is not None:
+            exchange.repeat = data if repeatable else None
+            wire.begin(exchange, data)
+        else:
+            await self._on_new_wire(exchange, data)
+        return exchange
+
+    def close(self) -> None:
+        """Close what is idle; busy connections close with their exchanges."""
+        if self._sweeper is not None:
+            self._sweeper.cancel()
+            self._sweeper = None
+        for wire in self._idle:
+            wire.transport.close()
+        self._idle.clear()
+
+    # what wires call
+
+    def ended(self, wire: Wire, *, reusable: bool) -> None:
+        self._slots.release()
+        if reusable and wire in self._wires:
+            wire.wait_for(KEEP_IDLE)
+            self._idle.append(wire)
+        else:
+            wire.transport.abort()
+
+    def lost(self, wire: Wire) -> None:
+        self._wires.discard(wire)
+        if wire in self._idle:
+            self._idle.remove(wire)
+
+    async def again(self, exchange: Exchange, data: bytes) -> None:
+        await self._slot()
+        await self._on_new_wire(exchange, data)
+
+    async def _slot(self) -> None:
+        if not self._slots.locked():
+            await self._slots.acquire()
+            return
+        try:
+            async with asyncio.timeout(self.timeouts.connect):
+                await self._slots.acquire()
+        except TimeoutError:
+            raise UpstreamUnreachable("every connection to the upstream is in use") from None
+
+    def _newest_idle(self, *, sure: bool) -> Wire | None:
+        now = asyncio.get_running_loop().time()
+        while self._idle:
+            left = self._idle[-1].deadline - now
+            if left <= 0 or (sure and left < KEEP_IDLE - SURE):
+                return None  # the others are older still
+            wire = self._idle.pop()
+            if not wire.transport.is_closing():
+                return wire
+        return None
+
+    async def _on_new_wire(self, exchange: Exchange, data: bytes) -> None:
+        loop = asyncio.get_running_loop()
+        if len(self._wires) >= self._max and self._idle:
+            self._idle.pop(0).transport.close()
+        try:
+            async with asyncio.timeout(self.timeouts.connect):
+                _, wire = await loop.create_connection(lambda: Wire(self, loop), self.host, self.port, ssl=self.tls)
+        except (OSError, TimeoutError) as error:
+            self._slots.release()
+            raise UpstreamUnreachable(f"no connection to {self.host}:{self.port}: {error}") from error
+        except BaseException:
+            self._slots.release()
+            raise
+        if wire.transport.is_closing():
+            self._slots.release()
+            raise UpstreamUnreachable("the upstream closed a new connection at once")
+        self._wires.add(wire)
+        if self._sweeper is None:
+            self._sweep_later(loop)
+        wire.begin(exchange, data)
+
+    def _sweep_later(self, loop: asyncio.AbstractEventLoop) -> None:
+        interval = min(1.0, self.timeouts.first_byte / 2, self.timeouts.between / 2)
+        self._sweeper = loop.call_later(interval, self._sweep, loop)
+
+    def _sweep(self, loop: asyncio.AbstractEventLoop) -> None:
+        now = loop.time()
+        for wire in list(self._wires):
+            if wire.deadline <= now:
+                wire.expire()
+            elif wire.exchange is not None and wire.exchange.slow is not None:
+                slow, wire.exchange.slow = wire.exchange.slow, None
+                slow()
+        self._sweeper = None
+        if self._wires:
+            self._sweep_later(loop)
+
+
+def serialize(request: Outgoing) -> bytes:
+    """Head and first bytes of body, in one piece. Framed by one Content-Length, or in chunks when it is unknown."""
+    body = request.body
+    lines = [b"%b %b HTTP/1.1" % (request.method, request.target), *map(b": ".join, request.headers)]
+    if request.rest is None:
+        lines.append(b"transfer-encoding: chunked")
+        body = chunk(body)
+    elif request.rest or body or request.method not in WITHOUT_BODY:
+        lines.append(b"content-length: %d" % (len(body) + request.rest))
+    head = b"\r\n".join(lines)
+    breaks = len(lines) - 1
+    if head.count(b"\n") != breaks or head.count(b"\r") != breaks:
+        raise ValueError("a line break inside a header field")
+    return head + b"\r\n\r\n" + body
+
+
+def chunk(data: bytes) -> bytes:
+    """One chunk (RFC 9112, 7.1); nothing for nothing, which would be the last one."""
+    return b"%x\r\n%b\r\n" % (len(data), data) if data else b""
+
+
+def _tls() -> ssl.SSLContext:
+    """Verifies the upstream by the system's certificate store."""
+    context = ssl.create_default_context()
+    context.set_alpn_protocols(["http/1.1"])
+    return context
