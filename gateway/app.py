@@ -16,17 +16,21 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import uvicorn
+from uvicorn.supervisors.multiprocess import Multiprocess
+
 from gateway.audit import Audit
 from gateway.config.load import load
 from gateway.config.settings import App, Settings
+from gateway.directory import sqlite as sqlite_directory
 from gateway.directory.base import Directory
-from gateway.directory.sqlite import open_sqlite_directory
 from gateway.edge.cookies import Cookies
 from gateway.edge.gate import Gate
 from gateway.edge.gatekeeper import Gatekeeper
 from gateway.edge.pages.account import ROUTES as ACCOUNT_ROUTES
 from gateway.edge.probes import Probes
 from gateway.edge.render import Renderer
+from gateway.edge.server import serve_config
 from gateway.edge.upstream import Upstream
 from gateway.errors import ConfigError, StoreError
 from gateway.flows.enrol import Enrol
@@ -37,8 +41,8 @@ from gateway.flows.stepup import StepUp
 from gateway.flows.throttle import Throttle
 from gateway.policy.headers import stripped
 from gateway.policy.routes import PathSet, RouteTable
+from gateway.stores import sqlite as sqlite_state
 from gateway.stores.base import HoldLimits, State
-from gateway.stores.sqlite import open_sqlite_state
 from gateway.verifiers.base import Site, Verifier
 from gateway.verifiers.passkey import PasskeyVerifier
 from gateway.verifiers.password import PasswordVerifier
@@ -47,27 +51,36 @@ from gateway.verifiers.totp import TotpVerifier
 CONFIG = "GATEWAY_CONFIG"
 """Environment variable that tells the workers which file to read."""
 
-STATES: dict[str, Callable[[str], State]] = {"sqlite": open_sqlite_state}
-DIRECTORIES: dict[str, Callable[[str], Directory]] = {"sqlite": open_sqlite_directory}
+DRAIN = 60.0
+"""Seconds that requests under way have to finish on a configuration that was replaced."""
+
+STATES: dict[str, Callable[[str], State]] = {"sqlite": sqlite_state.open_state}
+DIRECTORIES: dict[str, Callable[[str], Directory]] = {"sqlite": sqlite_directory.open_directory}
 
 
 def open_state(settings: Settings) -> State:
     """The state store that the settings name. Raises StoreError."""
-    return STATES[settings.state.partition(":")[0]](settings.state)
+    engine, _, place = settings.state.partition(":")
+    return STATES[engine](place)
 
 
 def open_directory(settings: Settings) -> Directory:
     """The directory that the settings name. Raises StoreError."""
-    return DIRECTORIES[settings.directory.partition(":")[0]](settings.directory)
+    engine, _, place = settings.directory.partition(":")
+    return DIRECTORIES[engine](place)
 
 
 class Assembly:
     """One configuration put to work: a gatekeeper and what it stands on."""
 
-    def __init__(self, settings: Settings, audit: Audit, renderer: Renderer) -> None:
+    def __init__(self, settings: Settings, audit: Audit, renderer: Renderer, before: Assembly | None = None) -> None:
         self.settings = settings
-        self.state = open_state(settings)
-        self.directory = open_directory(settings)
+        keeps_state = before is not None and before.settings.state == settings.state
+        keeps_directory = before is not None and before.settings.directory == settings.directory
+        self.state: State = before.state if before is not None and keeps_state else open_state(settings)
+        self.directory: Directory = (
+            before.directory if before is not None and keeps_directory else open_directory(settings)
+        )
         self.sessions = Sessions(self.state, settings.session)
         self._audit = audit
         self._renderer = renderer
@@ -121,16 +134,19 @@ class Assembly:
             inspect_max=max((route.hold_max for route in table), default=app.hold_max),
         )
 
-    async def close(self) -> None:
-        """Write down what is pending, and let go."""
+    async def close(self, after: Assembly | None = None) -> None:
+        """Write down what is pending, and let go of what `after`, which takes over, does not use."""
         try:
             await self.sessions.flush()
         except StoreError as error:
             complain(f"the last activity of some sessions is not written down: {error}")
         for gate in self.gates.values():
-            await gate.upstream.close()
-        await self.state.life.close()
-        await self.directory.life.close()
+            gate.upstream.close()
+        self._password.close()
+        if after is None or after.state is not self.state:
+            await self.state.life.close()
+        if after is None or after.directory is not self.directory:
+            await self.directory.life.close()
 
 
 class Gateway:
@@ -141,7 +157,7 @@ class Gateway:
         self._audit = Audit(sys.stdout.buffer)
         self._renderer = Renderer()
         self._now = Assembly(load(path, env=os.environ), self._audit, self._renderer)
-        self._old: list[Assembly] = []
+        self._retired: list[tuple[Assembly, float]] = []
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         if scope["type"] == "lifespan":
@@ -152,11 +168,11 @@ class Gateway:
     def reload(self) -> None:
         """Put the file as it is now to work, or say why not. Requests under way finish on the old one."""
         try:
-            fresh = Assembly(load(self._path, env=os.environ), self._audit, self._renderer)
+            fresh = Assembly(load(self._path, env=os.environ), self._audit, self._renderer, self._now)
         except (ConfigError, StoreError) as error:
             complain(f"not reloaded, the last good configuration goes on:\n{error}")
             return
-        self._old.append(self._now)
+        self._retired.append((self._now, asyncio.get_running_loop().time() + DRAIN))
         self._now = fresh
         complain(f"reloaded {self._path}")
 
@@ -168,20 +184,28 @@ class Gateway:
             await send({"type": "lifespan.startup.complete"})
             await receive()
             housekeeping.cancel()
-        for assembly in (*self._old, self._now):
-            await assembly.close()
+        await self._release(float("inf"))
+        await self._now.close()
         await send({"type": "lifespan.shutdown.complete"})
 
     async def _housekeeping(self) -> None:
         """Once a second write down activity; once a minute delete what has expired."""
         for second in itertools.count(1):
             await asyncio.sleep(1)
+            await self._release(asyncio.get_running_loop().time())
             try:
                 await self._now.sessions.flush()
                 if second % 60 == 0:
                     await self._now.state.life.purge(int(time.time()))  # noqa: TID251
             except StoreError as error:
                 complain(f"the state store does not answer: {error}")
+
+    async def _release(self, until: float) -> None:
+        """Close configurations whose last requests have had their time."""
+        for assembly, when in tuple(self._retired):
+            if when <= until:
+                self._retired.remove((assembly, when))
+                await assembly.close(self._now)
 
 
 def from_environment() -> Gateway:
@@ -192,3 +216,35 @@ def from_environment() -> Gateway:
 def complain(words: str) -> None:
     """To the operator, on stderr; stdout is the audit log's."""
     print(f"gateway: {words}", file=sys.stderr, flush=True)
+
+
+class Workers(Multiprocess):
+    """Several workers; SIGHUP makes each of them read the file again, instead of starting them anew."""
+
+    def handle_hup(self) -> None:
+        for process in self.processes:
+            if process.pid is not None:
+                os.kill(process.pid, signal.SIGHUP)
+
+
+def serve(path: Path, workers: int) -> int:
+    """Run until a signal ends it. The exit status."""
+    settings = load(path, env=os.environ)
+    os.environ[CONFIG] = str(path.resolve())
+    host, port = settings.listen
+    config = uvicorn.Config(
+        "gateway.app:from_environment",
+        factory=True,
+        host=host,
+        port=port,
+        workers=workers,
+        log_level="warning",
+        **serve_config(),
+    )
+    sockets = [config.bind_socket()]
+    if workers > 1:
+        Workers(config, sockets=sockets).run()
+        return 0
+    server = uvicorn.Server(config)
+    server.run(sockets=sockets)
+    return 0 if server.started else 1

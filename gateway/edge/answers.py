@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
 Send = Callable[[Any], Awaitable[None]]
-Fields = Iterable[tuple[bytes, bytes]]
+Fields = Sequence[tuple[bytes, bytes]]
 
 NEVER_CACHED = ((b"cache-control", b"no-store"), (b"vary", b"Cookie"))
 

@@ -2,19 +2,32 @@
 
 from __future__ import annotations
 
+import asyncio
+import time
+from collections.abc import Sequence
 from typing import Any
 
-from gateway.edge.answers import NEVER_CACHED, Fields, Send
+from gateway.edge.answers import NEVER_CACHED, Send
 from gateway.edge.body import Body, Receive
-from gateway.edge.gate import Visit
+from gateway.edge.gate import Gate, Visit
 from gateway.edge.relay import relay
 from gateway.edge.upstream import Outgoing
+from gateway.errors import StoreError
 from gateway.policy.facts import Forward, Session
 from gateway.policy.headers import Field, body_length, to_upstream
 
+LOOK_AGAIN = 0.5
+"""Seconds between two looks whether the session of an open websocket goes on."""
+
 
 async def deliver(
-    visit: Visit, decision: Forward, body: Body, send: Send, *, fresh_connection: bool = False, extra: Fields = ()
+    visit: Visit,
+    decision: Forward,
+    body: Body,
+    send: Send,
+    *,
+    fresh_connection: bool = False,
+    extra: Sequence[Field] = (),
 ) -> None:
     """Send it upstream and stream the answer back; what a sensitive route answered is not cached."""
     request = visit.request
@@ -27,6 +40,30 @@ async def deliver(
 
 async def tunnel(visit: Visit, decision: Forward, scope: Any, receive: Receive, send: Send) -> None:
     """Join the client's websocket and the app's, until either closes or the session ends."""
+
+    async def revoked() -> None:
+        while visit.session is None or await _goes_on(visit.gate, visit.session):
+            await asyncio.sleep(LOOK_AGAIN)
+
+    await websocket.tunnel(
+        scope,
+        receive,
+        send,
+        url=visit.gate.app.upstream,
+        target=visit.request.target,
+        headers=upstream_fields(visit, decision),
+        revoked=revoked,
+    )
+
+
+async def _goes_on(gate: Gate, session: Session) -> bool:
+    """An open socket is activity; a store that does not answer is no reason to believe in a session (law 1)."""
+    now = int(time.time())  # noqa: TID251
+    try:
+        alive = await gate.sessions.alive(session, now)
+    except StoreError:
+        return False
+    return alive
 
 
 def upstream_fields(visit: Visit, decision: Forward) -> list[Field]:

@@ -11,7 +11,7 @@ from gateway.edge.failures import no_verifier
 from gateway.edge.gate import Visit
 from gateway.edge.pages.reply import common, html, onward
 from gateway.edge.resuming import ticket_cookie
-from gateway.edge.views import Confirm, Confirmed, Failure, SignedOut
+from gateway.edge.views import Confirm, Confirmed, Failure
 from gateway.flows.proof import NotProved
 from gateway.flows.stepup import GRANT, Ended, Prompt
 from gateway.flows.stepup import Confirmed as Done
@@ -63,10 +63,7 @@ async def answer(request: Request) -> Response:
             return await _ask(visit, confirmation, session, way, outcome)
         case Ended():
             visit.note("session", Reason.REVOKED, routes=confirmation.routes)
-            cleared = [visit.gate.cookies.clear(SESSION)]
-            return html(
-                visit, SignInView(**common(Visit(visit.gate, visit.request, None)), notice="ended"), 401, cleared
-            )
+            return onward("/.gateway/signin?ended=1", [visit.gate.cookies.clear(SESSION)])
     return onward(PATH + confirmation.id)
 
 

@@ -35,7 +35,7 @@ async def page(request: Request) -> Response:
         return onward(safe(kept["next"] or "/"))
     if not opened_by_person(visit, linked=True):
         return html(visit, Failure(**common(visit), status=403, reason="forged"), 403)
-    notice = "lost" if "lost" in request.query_params else ""
+    notice = next((each for each in ("lost", "ended") if each in request.query_params), "")
     if visit.found is not None and not visit.found.alive:
         notice = "kept" if kept["resume"] else notice or "expired"
     return _form(visit, kept, notice=notice)
