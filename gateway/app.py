@@ -84,7 +84,7 @@ class Assembly:
         self.sessions = Sessions(self.state, settings.session)
         self._audit = audit
         self._renderer = renderer
-        self._password = PasswordVerifier()
+        self._password = before._password if before else PasswordVerifier()
         self._passkey = PasskeyVerifier(settings.keyring)
         verifiers: dict[str, Verifier] = {
             "passkey": self._passkey,
@@ -142,7 +142,6 @@ class Assembly:
             complain(f"the last activity of some sessions is not written down: {error}")
         for gate in self.gates.values():
             gate.upstream.close()
-        self._password.close()
         if after is None or after.state is not self.state:
             await self.state.life.close()
         if after is None or after.directory is not self.directory:

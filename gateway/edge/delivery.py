@@ -7,6 +7,7 @@ import time
 from collections.abc import Sequence
 from typing import Any
 
+from gateway.edge import websocket
 from gateway.edge.answers import NEVER_CACHED, Send
 from gateway.edge.body import Body, Receive
 from gateway.edge.gate import Gate, Visit
@@ -57,13 +58,11 @@ async def tunnel(visit: Visit, decision: Forward, scope: Any, receive: Receive, 
 
 
 async def _goes_on(gate: Gate, session: Session) -> bool:
-    """An open socket is activity; a store that does not answer is no reason to believe in a session (law 1)."""
-    now = int(time.time())  # noqa: TID251
+    """A store that does not answer is no reason to believe in a session (law 1)."""
     try:
-        alive = await gate.sessions.alive(session, now)
+        return await gate.sessions.alive(session, int(time.time()))  # noqa: TID251
     except StoreError:
         return False
-    return alive
 
 
 def upstream_fields(visit: Visit, decision: Forward) -> list[Field]:

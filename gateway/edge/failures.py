@@ -10,6 +10,7 @@ from gateway.edge.websocket import deny
 from gateway.errors import GatewayError, MalformedRequest, StoreError, UpstreamTimeout
 from gateway.policy.facts import Reason, Refuse, Request
 from gateway.policy.holdable import navigates
+from gateway.verifiers.base import Busy
 
 CLOSE = ((b"connection", b"close"),)
 
@@ -21,6 +22,8 @@ def status_of(error: GatewayError) -> tuple[int, Reason]:
             return error.status, Reason.MALFORMED
         case StoreError():
             return 503, Reason.STORE_DOWN
+        case Busy():
+            return 503, Reason.BUSY
         case UpstreamTimeout():
             return 504, Reason.UPSTREAM
     return 502, Reason.UPSTREAM

@@ -94,6 +94,10 @@ class SignIn:
             return outcome
         return await self._signed_in(credentials.subject, event, outcome.event)
 
+    def passkey_options(self, site: Site, challenge: bytes) -> str:
+        """JSON for the browser; any passkey of this host will do."""
+        return self._passkey.start_discoverable(site, challenge).options
+
     def passkey_challenge(self, browser: str, now: int) -> bytes:
         """64 bytes that prove themselves: a page that anyone can open must not fill a store."""
         nonce, expires = secrets.token_bytes(28), (now + HALFWAY).to_bytes(4)

@@ -32,6 +32,7 @@ class Reason(StrEnum):
     NO_VERIFIER = "no-verifier"  # the person has nothing that could satisfy the route (law 9)
     TOO_NEW = "too-new"  # all that could satisfy it was added after signing in (law 8)
     STORE_DOWN = "store-down"
+    BUSY = "busy"  # more passwords wait to be checked than can be in time
     MALFORMED = "malformed"
     CROSS_SITE = "cross-site"
     UNKNOWN_HOST = "unknown-host"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import json
 import secrets
 
 from starlette.requests import Request
@@ -122,7 +121,7 @@ def _form(
         **common(Visit(visit.gate, visit.request, None), browser=browser),
         hidden=(*hidden, ("challenge", _pack(challenge))),
         name=fields.get("name", "")[:64],
-        options=json.dumps(visit.gate.signin.passkey_options(visit.gate.site, challenge)),
+        options=visit.gate.signin.passkey_options(visit.gate.site, challenge),
         notice=notice,
         error=error,
         wait=wait,
