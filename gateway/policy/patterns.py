@@ -1,0 +1,162 @@
+"""Path patterns, and the tree that finds which of them a reading fits.
+
+A pattern is a tuple of segments: `**` any number of them, one with `*` in it any text at that place, the others
+literal. There are no regular expressions: nothing to escape wrongly, and no path that takes long to match.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from typing import Generic, TypeVar
+
+from gateway.policy.target import ANYTHING
+from gateway.policy.text import fold
+
+Pattern = tuple[str, ...]
+T = TypeVar("T")
+
+_NAMED = re.compile(r"\{[A-Za-z][A-Za-z0-9_]*\}")
+_INDEX = re.compile(r"(?:index|default)\.[^/*]+")
+_SCRIPT = re.compile(r"([^*]+)\.(?:php|aspx?|jsp|cgi|pl|py|cfm)")
+
+
+def compile(pattern: str) -> Pattern:
+    """The segments of `pattern`, folded as readings are. Raises ValueError with what to write instead."""
+    if not pattern.startswith("/"):
+        raise ValueError(f'a path begins with "/"; write "/{pattern}"')
+    if "%" in pattern:
+        raise ValueError('write the path decoded, such as "é" for "%C3%A9"; every encoding of it is matched')
+    for sign, why in {"?": "a query has conditions of its own: query = { … }", "#": "fragments are never sent"}.items():
+        if sign in pattern:
+            raise ValueError(f'a path has no "{sign}"; {why}')
+    if re.search(r"[\s\\;\x00-\x1f\x7f]", pattern):
+        raise ValueError("a path has no spaces, backslashes or semicolons; odd spellings are matched without them")
+    segments = tuple(_segment(each) for each in pattern.removesuffix("/").split("/")[1:])
+    if any(two == ("**", "**") for two in zip(segments, segments[1:], strict=False)):
+        raise ValueError('one "**" is enough')
+    return segments
+
+
+def _segment(said: str) -> str:
+    if said == "":
+        raise ValueError('there is an empty segment: write one "/", not two')
+    if said in {".", ".."}:
+        raise ValueError(f'"{said}" as a segment leads elsewhere; write the path it leads to')
+    plain = _NAMED.sub("*", said)
+    if plain != "**" and "**" in plain:
+        raise ValueError('"**" stands for whole segments; write "*" for a part of one')
+    found = re.search(r"[{}()\[\]|^$+]", plain)
+    if found:
+        raise ValueError(f'"{found[0]}" has no meaning here: only "*", "{{name}}" and "**" stand for something')
+    return fold(plain)
+
+
+def spellings(pattern: Pattern) -> Iterator[Pattern]:
+    """`pattern`, and the shorter ways servers lead to the same script: its directory, or without its extension."""
+    yield pattern
+    *directory, name = pattern or ("",)
+    script = _SCRIPT.fullmatch(name)
+    if script:
+        yield (*directory, script[1])
+    if _INDEX.fullmatch(name) and directory[-1:] != ["**"]:
+        yield tuple(directory)
+
+
+def covers(outer: Pattern, inner: Pattern) -> bool:
+    """Whether every path of `inner` is certainly one of `outer`."""
+    if not outer:
+        return not inner
+    if outer[0] == "**":
+        return covers(outer[1:], inner) or (inner != () and covers(outer, inner[1:]))
+    if not inner or inner[0] == "**":
+        return False
+    return _fits(outer[0].split("*"), inner[0]) and covers(outer[1:], inner[1:])
+
+
+def _fits(pieces: list[str], segment: str) -> bool:
+    """Whether `pieces` stand in `segment` in their order, the first at its start and the last at its end."""
+    if len(pieces) == 1:
+        return segment == pieces[0]
+    first, *middle, last = pieces
+    at, end = len(first), len(segment) - len(last)
+    if at > end or not segment.startswith(first) or not segment.endswith(last):
+        return False
+    for piece in middle:
+        at = segment.find(piece, at, end)
+        if at < 0:
+            return False
+        at += len(piece)
+    return True
+
+
+class _Node(Generic[T]):
+    """A place in the tree. `deep` is the same place after a `**`, where any segment leads back to."""
+
+    __slots__ = ("deep", "globs", "items", "literals", "loops")
+
+    def __init__(self, loops: bool = False) -> None:
+        self.literals: dict[str, _Node[T]] = {}
+        self.globs: dict[str, tuple[list[str], _Node[T]]] = {}
+        self.deep: _Node[T] | None = None
+        self.items: list[T] = []
+        self.loops = loops
+
+    def child(self, segment: str) -> _Node[T]:
+        if segment == "**":
+            self.deep = self.deep or _Node(loops=True)
+            return self.deep
+        if "*" in segment:
+            return self.globs.setdefault(segment, (segment.split("*"), _Node()))[1]
+        return self.literals.setdefault(segment, _Node())
+
+
+class Tree(Generic[T]):
+    """Patterns and what belongs to each. Finding takes as long as the path is, however many patterns there are."""
+
+    def __init__(self) -> None:
+        self._root: _Node[T] = _Node()
+
+    def add(self, pattern: Pattern, item: T) -> None:
+        node = self._root
+        for segment in pattern:
+            node = node.child(segment)
+        node.items.append(item)
+
+    def find(self, reading: str) -> list[T]:
+        """The items of all patterns that `reading` fits, each once for every pattern it was added with."""
+        root = self._root
+        here = {root} if root.deep is None else {root, root.deep}
+        for segment in reading[1:].split("/") if reading != "/" else ():
+            following: set[_Node[T]] = set()
+            for node in here:
+                if node.loops:
+                    following.add(node)
+                child = node.literals.get(segment)
+                if child is not None:
+                    following.add(child)
+                for pieces, child in node.globs.values():
+                    if _fits(pieces, segment):
+                        following.add(child)
+            if not following:
+                return []
+            following.update([node.deep for node in following if node.deep is not None])
+            here = following
+        return [item for node in here for item in node.items]
+
+
+class PathSet:
+    """Paths given by patterns. Raises ValueError for a bad one."""
+
+    def __init__(self, patterns: Iterable[str]) -> None:
+        self._tree: Tree[None] = Tree()
+        for pattern in patterns:
+            self._tree.add(compile(pattern), None)
+
+    def match(self, reading: str) -> bool:
+        """Whether this one reading is in it."""
+        return self._tree.find(reading) != []
+
+    def match_all(self, readings: frozenset[str]) -> bool:
+        """Whether every reading is in it: what might be understood as something else is not open."""
+        return readings != ANYTHING and all(self._tree.find(each) for each in readings)
