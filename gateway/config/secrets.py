@@ -9,7 +9,10 @@ from __future__ import annotations
 import hashlib
 import hmac
 import os
-from collections.abc import Sequence
+import shlex
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import NamedTuple
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
@@ -67,3 +70,46 @@ def _mac(key: bytes, parts: tuple[bytes, ...]) -> str:
     for part in parts:
         mac.update(len(part).to_bytes(8) + part)
     return mac.hexdigest()
+
+
+class Secret(NamedTuple):
+    """`file` is where it was read, None if it came from the environment."""
+
+    value: bytes
+    file: Path | None
+
+
+def read_secret(source: str, folder: Path, env: Mapping[str, str]) -> Secret:
+    """What "env:NAME" or "file:PATH" holds, without white space around it.
+
+    Raises ValueError saying what to do; its text never repeats `source` where that may be the secret itself.
+    """
+    kind, colon, where = source.partition(":")
+    if not colon or kind not in ("env", "file") or not where:
+        raise ValueError(
+            "is not where a secret is kept, and a secret itself has no place in this file; "
+            'write "file:gateway.secret" or "env:GATEWAY_SECRET"'
+        )
+    if kind == "env":
+        if where not in env:
+            raise ValueError(f"names the environment variable {where}, which is not set")
+        return Secret(_long_enough(env[where].encode(errors="surrogateescape"), "openssl rand -base64 48"), None)
+    path = Path(folder, where).absolute()
+    try:
+        value = path.read_bytes()
+    except FileNotFoundError:
+        raise ValueError(f"names a file that is not there; make it: {_recipe(path)}") from None
+    except OSError as error:
+        raise ValueError(f"names a file that cannot be read: {error.strerror}") from None
+    return Secret(_long_enough(value, _recipe(path)), path)
+
+
+def _long_enough(value: bytes, recipe: str) -> bytes:
+    value = value.strip()
+    if len(value) < SHORTEST:
+        raise ValueError(f"holds {len(value)} bytes, and a secret needs at least {SHORTEST}; make one: {recipe}")
+    return value
+
+
+def _recipe(path: Path) -> str:
+    return f"(umask 077; openssl rand -base64 48 > {shlex.quote(str(path))})"
