@@ -1,0 +1,128 @@
+"""What is allowed in routes.toml, and yet is probably not meant. Warnings: `serve` prints them and goes on."""
+
+from __future__ import annotations
+
+import difflib
+import stat
+from collections.abc import Iterator
+from fnmatch import fnmatchcase
+from ipaddress import ip_address
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from gateway.config import values
+from gateway.config.complaints import Complaint
+from gateway.config.lines import Place
+from gateway.config.settings import App, Settings
+from gateway.config.shape import File
+from gateway.config.units import spoken
+from gateway.policy import patterns
+from gateway.policy.facts import Requirement, Route
+from gateway.policy.routes import warnings as never_matching
+
+METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
+
+
+def advice(file: File, settings: Settings) -> Iterator[Complaint]:
+    """All of it; `file` is what `settings` were made of."""
+    yield from _gateway(file, settings)
+    for index, app in enumerate(settings.apps):
+        yield from _app(("app", index), app)
+        for number, route in enumerate(app.routes):
+            yield from _route(("app", index, "route", number), route, app, settings)
+
+
+def _gateway(file: File, settings: Settings) -> Iterator[Complaint]:
+    public = file.gateway.public_url
+    hosts = [app.host for app in settings.apps]
+    if public.scheme == "http" and not all(is_local(host) for host in hosts):
+        text = "is not https: cookies and passwords travel in the clear there, and passkeys do not work"
+        yield Complaint(("gateway", "public_url"), text)
+    if values.site_host(public) not in hosts:
+        yield Complaint(("gateway", "public_url"), f"names a host that no app has; the apps have {', '.join(hosts)}")
+    if public.scheme == "https" and not settings.trusted_proxies:
+        text = (
+            "is empty, and something in front must end TLS: everybody will seem to come from its address, "
+            "and share one count of wrong passwords; name that address"
+        )
+        yield Complaint(("gateway", "trusted_proxies"), text)
+    if any(network.prefixlen == 0 for network in settings.trusted_proxies):
+        text = "believes everybody: any client can then claim any address; name the proxies"
+        yield Complaint(("gateway", "trusted_proxies"), text)
+    for secret in file.gateway.secret:
+        if secret.file is not None and _mode(secret.file) & (stat.S_IRGRP | stat.S_IROTH):
+            yield Complaint(("gateway", "secret"), f"{secret.file} can be read by others; chmod 600 it")
+    for key, store in (("state", settings.state), ("directory", settings.directory)):
+        folder = Path(store.partition(":")[2]).parent
+        if _mode(folder) & stat.S_IWOTH:
+            yield Complaint(("gateway", key), f"is in {folder}, where everybody may write; use a folder of its own")
+
+
+def _app(place: Place, app: App) -> Iterator[Complaint]:
+    upstream = urlsplit(app.upstream)
+    if upstream.scheme == "http" and not is_local(values.site_host(upstream)):
+        text = "is not on this machine: make sure that nobody on that network can reach the app past the gateway"
+        yield Complaint((*place, "upstream"), text)
+    if not app.routes:
+        yield Complaint(place, "has no [[app.route]]: nothing is sensitive, and nobody is asked again")
+    if not satisfiable(app.stepup, app):
+        yield Complaint(place, f"asks for a passkey on its account page, and {_no_passkeys(app)}")
+    names = {route.name: number for number, route in enumerate(app.routes)}
+    for name, text in never_matching(app.routes):
+        yield Complaint((*place, "route", names[name]), text)
+
+
+def _route(place: Place, route: Route, app: App, settings: Settings) -> Iterator[Complaint]:
+    requirement = route.requirement
+    if not satisfiable(requirement, app):
+        yield Complaint(place, f"can never be satisfied: it asks for a passkey, and {_no_passkeys(app)}")
+    if requirement.max_age >= settings.session.absolute and not requirement.once:
+        life = spoken(settings.session.absolute)
+        yield Complaint((*place, "max_age"), f"is never reached: a session ends after {life}; nobody is asked again")
+    for pattern in app.public:
+        if overlap(patterns.compile(pattern), patterns.compile(route.path)):
+            text = f'is partly inside public "{pattern}"; this route wins there, and people must sign in'
+            yield Complaint((*place, "path"), text)
+    for method in sorted((route.methods or frozenset()) - set(METHODS)):
+        near = difflib.get_close_matches(method, METHODS, 1)
+        meant = f'; did you mean "{near[0]}"?' if near else ""
+        yield Complaint((*place, "methods"), f'"{method}" is not one of the usual methods{meant}')
+
+
+def satisfiable(requirement: Requirement, app: App) -> bool:
+    """Whether anybody could ever show what is asked on that app."""
+    return passkeys_work(app) or any("passkey" not in every for every in requirement.verify)
+
+
+def passkeys_work(app: App) -> bool:
+    """WebAuthn needs a secure context and a domain for its RP ID (WebAuthn Level 3, 5.1.2 and 13.4.9)."""
+    return not values.is_address(app.host) and (app.secure or is_local(app.host))
+
+
+def is_local(host: str) -> bool:
+    """Whether a host is this very machine (W3C Secure Contexts, 3.1)."""
+    if values.is_address(host):
+        return ip_address(host.strip("[]")).is_loopback
+    return host == "localhost" or host.endswith(".localhost")
+
+
+def overlap(one: patterns.Pattern, other: patterns.Pattern) -> bool:
+    """Whether some path is probably in both."""
+    if not one or not other:
+        return all(segment == "**" for segment in one or other)
+    if one[0] == "**":
+        return overlap(one[1:], other) or overlap(one, other[1:])
+    if other[0] == "**":
+        return overlap(other, one)
+    alike = fnmatchcase(one[0], other[0]) or fnmatchcase(other[0], one[0])
+    return alike and overlap(one[1:], other[1:])
+
+
+def _no_passkeys(app: App) -> str:
+    if values.is_address(app.host):
+        return f"passkeys need a host name, not the address {app.host}"
+    return f"passkeys need https, and {app.origin} is not"
+
+
+def _mode(path: Path) -> int:
+    return path.stat().st_mode
