@@ -11,8 +11,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
+from gateway.errors import GatewayError
 from gateway.policy.credentials import Credentials
 from gateway.policy.facts import AuthEvent
+
+
+class Busy(GatewayError):
+    """More answers wait to be checked than can be in time: 503, and nobody was told whether theirs was right."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +55,7 @@ class Verified:
     """A right answer. It counts only after `spend` went through."""
 
     event: AuthEvent
-    credential: str  # id of the credential, "" for the password
+    credential: str  # id of the credential, "" for a password or a recovery code
     spend: SpendCounter | SpendRecoveryCode | Rehash | None = None
 
 
@@ -85,5 +90,13 @@ class Verifier(Protocol):
         since: int | None,
         now: int,
     ) -> Verified | None:
-        """None for a wrong answer, whatever was wrong with it. `answer` holds the fields of the form."""
+        """None for a wrong answer, whatever was wrong with it. `answer` holds the fields of the form.
+
+        Raises Busy.
+        """
         ...
+
+
+def enrolled_before(created_at: int, since: int | None) -> bool:
+    """Law 8. The very second of the sign-in counts as after it: nothing tells which came first."""
+    return since is None or created_at < since
