@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
+from itertools import pairwise
 from typing import Generic, TypeVar
 
 from gateway.policy.target import ANYTHING
@@ -30,10 +31,10 @@ def compile(pattern: str) -> Pattern:
     for sign, why in {"?": "a query has conditions of its own: query = { … }", "#": "fragments are never sent"}.items():
         if sign in pattern:
             raise ValueError(f'a path has no "{sign}"; {why}')
-    if re.search(r"[\s\\;\x00-\x1f\x7f]", pattern):
-        raise ValueError("a path has no spaces, backslashes or semicolons; odd spellings are matched without them")
+    if re.search(r"[\\\x00-\x1f\x7f]", pattern):
+        raise ValueError('a path has no backslashes or control characters; write "/", odd spellings are matched too')
     segments = tuple(_segment(each) for each in pattern.removesuffix("/").split("/")[1:])
-    if any(two == ("**", "**") for two in zip(segments, segments[1:], strict=False)):
+    if any(two == ("**", "**") for two in pairwise(segments)):
         raise ValueError('one "**" is enough')
     return segments
 
@@ -46,7 +47,7 @@ def _segment(said: str) -> str:
     plain = _NAMED.sub("*", said)
     if plain != "**" and "**" in plain:
         raise ValueError('"**" stands for whole segments; write "*" for a part of one')
-    found = re.search(r"[{}()\[\]|^$+]", plain)
+    found = re.search(r"[{}\[\]|^]", plain)
     if found:
         raise ValueError(f'"{found[0]}" has no meaning here: only "*", "{{name}}" and "**" stand for something')
     return fold(plain)
@@ -72,6 +73,23 @@ def covers(outer: Pattern, inner: Pattern) -> bool:
     if not inner or inner[0] == "**":
         return False
     return _fits(outer[0].split("*"), inner[0]) and covers(outer[1:], inner[1:])
+
+
+def overlaps(one: str, other: str) -> bool:
+    """Whether some path may fit both patterns. Raises ValueError for a bad one."""
+    return _meet(compile(one), compile(other))
+
+
+def _meet(one: Pattern, other: Pattern) -> bool:
+    if one[:1] == ("**",):
+        return _meet(one[1:], other) or (other != () and _meet(one, other[1:]))
+    if other[:1] == ("**",):
+        return _meet(other, one)
+    if not one or not other:
+        return one == other
+    here, there = one[0], other[0]
+    both = "*" in here and "*" in there
+    return (both or _fits(here.split("*"), there) or _fits(there.split("*"), here)) and _meet(one[1:], other[1:])
 
 
 def _fits(pieces: list[str], segment: str) -> bool:

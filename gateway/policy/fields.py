@@ -1,0 +1,163 @@
+"""Conditions on what a request says besides its path, and the methods it asks for.
+
+Each is True, False, or None while the body has not been read. What cannot be read is a match (law 3).
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+from gateway.policy.facts import Condition, Request
+from gateway.policy.forms import Body, Field, Media, has_body, in_body, in_query, keys, media
+from gateway.policy.headers import fold as fold_name
+from gateway.policy.text import fold, text
+
+OVERRIDES = frozenset({b"x-http-method-override", b"x-http-method", b"x-method-override"})
+CARRIERS = frozenset({Media.URLENCODED, Media.MULTIPART, Media.JSON, Media.UNCLEAR})
+"""Bodies in which frameworks look for `_method`."""
+
+SHOWN_LENGTH = 200
+HIDDEN = "••••••"
+
+_SECRET = re.compile(r"pass|pwd|secret|token|credential|(?<![a-z])(?:pin|otp|totp|code|cvc|cvv|key|auth)(?![a-z])")
+_CAMEL = re.compile(r"(?<=[a-z])(?=[A-Z])")
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """A request, taken apart. `methods` are those it is judged as, upper case."""
+
+    request: Request
+    query: Sequence[Field]
+    body: Sequence[Field] | Body
+    methods: frozenset[str]
+
+
+def hear(request: Request) -> Said:
+    """Before the body was read."""
+    query = in_query(request)
+    return Said(request, query, Body.UNREAD if has_body(request) else (), _sent(request, query))
+
+
+def hear_out(request: Request, body: bytes | None) -> Said:
+    """With its body; None is one that could not be read whole."""
+    query, said = in_query(request), in_body(request, body)
+    return Said(
+        request, query, said, _sent(request, query) | (frozenset() if isinstance(said, Body) else _methods(said))
+    )
+
+
+def _sent(request: Request, query: Sequence[Field]) -> frozenset[str]:
+    """As sent and as overridden; HEAD is judged like GET."""
+    methods = frozenset({request.method.upper()}) | _header_overrides(request) | _methods(query)
+    return methods | {"GET"} if "HEAD" in methods else methods
+
+
+def overrides(request: Request) -> frozenset[str]:
+    """Methods that headers or the query put in place of the one sent, upper case."""
+    return _header_overrides(request) | _methods(in_query(request))
+
+
+def _header_overrides(request: Request) -> frozenset[str]:
+    said = [text(value) for name, value in request.headers if fold_name(name) in OVERRIDES]
+    return frozenset(each.strip().upper() for value in said for each in value.split(",")) - {""}
+
+
+def body_overrides(request: Request, body: bytes) -> frozenset[str]:
+    """Methods that `_method` in the body puts in place of the one sent, upper case."""
+    said = in_body(request, body)
+    return frozenset() if isinstance(said, Body) else _methods(said)
+
+
+def _methods(fields: Iterable[Field]) -> frozenset[str]:
+    return frozenset(_spelled(value).upper() for value in _values(fields, "_method")) - {""}
+
+
+def allows(methods: frozenset[str] | None, said: Said) -> bool | None:
+    """Whether the request is, or may turn out to be, one of `methods`; None as `methods` is any."""
+    if methods is None or methods & said.methods:
+        return True
+    if not isinstance(said.body, Body) or media(said.request) not in CARRIERS:
+        return False
+    return None if said.body is Body.UNREAD else True
+
+
+def holds(condition: Condition, said: Said) -> bool | None:
+    """Whether one of the condition's values stands in its place."""
+    wanted = frozenset(_spelled(value) for value in condition.values)
+    match condition.place:
+        case "header":
+            return _has(wanted, _header(condition.field, said.request))
+        case "query":
+            return _has(wanted, _values(said.query, condition.field))
+        case "query_or_form":
+            return _has(wanted, _values(said.query, condition.field)) or _in_body(wanted, condition.field, said.body)
+        case _:
+            return _in_body(wanted, condition.field, said.body)
+
+
+def _in_body(wanted: frozenset[str], name: str, body: Sequence[Field] | Body) -> bool | None:
+    if isinstance(body, Body):
+        return None if body is Body.UNREAD else True
+    return _has(wanted, _values(body, name))
+
+
+def _has(wanted: frozenset[str], values: Iterable[str]) -> bool:
+    return any(not wanted or _spelled(value) in wanted for value in values)
+
+
+def _header(name: str, request: Request) -> Iterator[str]:
+    folded = fold_name(name.encode())
+    for key, value in request.headers:
+        if fold_name(key) == folded:
+            said = text(value)
+            yield said
+            yield from said.split(",")
+
+
+def _values(fields: Iterable[Field], name: str) -> Iterator[str]:
+    """What an app may find under `name`: its values, and the keys below it (`do[profile]=1` says profile)."""
+    wanted = "_".join(keys(name))
+    for field in fields:
+        for end in range(1, len(field.keys) + 1):
+            if "_".join(field.keys[:end]) == wanted:
+                yield field.value
+                yield from field.keys[end:]
+
+
+def _spelled(value: str) -> str:
+    """Apps compare loosely, trim, and stop at NUL."""
+    return fold(value.partition("\0")[0].strip())
+
+
+def show(request: Request, body: bytes | None, names: Iterable[str]) -> tuple[tuple[str, str], ...]:
+    """The values of the named fields as people read them, for the page that asks to confirm them; secrets hidden.
+
+    Each is one line of at most 200 characters; a file is its name and size.
+    """
+    said = in_body(request, body)
+    fields = (*in_query(request), *(said if not isinstance(said, Body) else ()))
+    shown = [
+        (name, HIDDEN if _SECRET.search(_CAMEL.sub("_", name).lower()) else _readable(field))
+        for name in names
+        for field in fields
+        if "_".join(field.keys) == "_".join(keys(name))
+    ]
+    return tuple(dict.fromkeys(shown))
+
+
+def _readable(field: Field) -> str:
+    if field.file is not None:
+        name, size = field.file
+        return f"{_line(name)} ({size} bytes)"
+    return _line(field.value)
+
+
+def _line(value: str) -> str:
+    """Without control characters, those that turn the direction of writing included."""
+    words = " ".join(value[: 8 * SHOWN_LENGTH].split())
+    line = "".join(each for each in words if unicodedata.category(each)[0] != "C")
+    return line if len(line) <= SHOWN_LENGTH else line[: SHOWN_LENGTH - 1] + "…"
