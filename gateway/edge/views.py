@@ -44,7 +44,7 @@ class Confirm(View):
     action: str
     method: str
     target: str
-    way: str
+    way: str  # "" when nothing is left to ask
     others: tuple[str, ...] = ()
     shown: tuple[tuple[str, str], ...] = ()
     options: str = ""  # JSON for the browser's passkey dialog
@@ -103,6 +103,8 @@ class SignInCode(View):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SignedOut(View):
+    """With a `person`: the question whether to."""
+
     template = "signed_out.html"
 
 
@@ -199,7 +201,7 @@ class Refused(View):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Failure(View):
-    """Anything else that went wrong. `reason` is a `Reason`, or "not-found", "expired", "forged"."""
+    """Anything else that went wrong. `reason` is a `Reason`, or "not-found", "expired" (a confirmation that is over), "forged"."""
 
     template = "error.html"
     status: int
