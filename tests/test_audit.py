@@ -60,6 +60,11 @@ def test_what_is_empty_is_left_out_but_an_age_of_zero_is_said():
     }
 
 
+def test_what_enforcing_would_have_asked_is_said_by_route():
+    line = json.loads(written(reason=Reason.REPORT, routes=["admin"], unmet={"admin": Reason.WEAK}))
+    assert (line["reason"], line["unmet"]) == ("report", {"admin": "weak"})
+
+
 def test_a_query_never_reaches_the_log():
     assert b"hunter2" not in written(path="/account/email?password=hunter2")
 
