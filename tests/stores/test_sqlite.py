@@ -1,0 +1,160 @@
+"""The state in one SQLite file: what only this implementation can show."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Awaitable, Callable
+from contextlib import closing
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from gateway import sqlite
+from gateway.errors import StoreError
+from gateway.policy.facts import AuthEvent, Confirmation, Session
+from gateway.stores.base import HoldLimits, Limit, State
+from gateway.stores.sqlite import open_state
+
+NOW = 1_000_000
+ADA = Session("ref-a", "notes", "ada", NOW, NOW, (AuthEvent("password", NOW, ("pwd",)),))
+ASKED = Confirmation("c", "notes", "ref-a", "ada", ("r",), "POST", "/", (), "/", NOW, NOW + 100, ticket="t")
+EVENT = '{"verifier": "password", "auth_time": 1, "amr": ["pwd"]}'
+TABLES = ("sessions", "confirmations", "held", "throttles", "once")
+
+
+def execute(path: Path, sql: str, *values: object) -> list[tuple[object, ...]]:
+    with closing(sqlite3.connect(path, isolation_level=None)) as other:
+        return other.execute(sql, values).fetchall()
+
+
+async def fill(state: State) -> None:
+    await state.sessions.create(b"a" * 32, ADA, keep_until=NOW + 100)
+    await state.confirmations.put(ASKED, b"sealed", HoldLimits())
+    await state.throttle.take("ada", NOW, Limit(window=100))
+    await state.once.put("key", b"value", now=NOW, expires_at=NOW + 100)
+
+
+@pytest.mark.parametrize(
+    ("at", "left"),
+    [
+        (NOW + 99, {"sessions", "confirmations", "held", "throttles", "once"}),
+        (NOW + 100, {"sessions"}),
+        (NOW + 101, set()),
+    ],
+)
+async def test_purging_deletes_what_has_expired(state: State, path: Path, at: int, left: set[str]) -> None:
+    await fill(state)
+    await state.life.purge(at)
+    assert {table for table in TABLES if execute(path, f"SELECT 1 FROM {table}")} == left
+
+
+async def test_what_was_kept_is_there_after_a_restart(path: Path) -> None:
+    before = open_state(path)
+    await fill(before)
+    await before.life.close()
+    after = open_state(path)
+    assert await after.sessions.get(b"a" * 32, NOW) == ADA
+    assert await after.confirmations.claim("c", "t", NOW) == (ASKED, b"sealed")
+    assert await after.once.pop("key", NOW) == b"value"
+    assert (await after.throttle.take("ada", NOW, Limit())).tries == 2
+    await after.life.close()
+
+
+@pytest.mark.parametrize(
+    "events",
+    [
+        "",
+        "{",
+        "null",
+        "7",
+        '["password"]',
+        '[["password", 1, ["pwd"]]]',
+        EVENT,
+        f"[{EVENT.replace('1', 'NaN')}]",
+        f"[{EVENT.replace('1', 'true')}]",
+        f"[{EVENT.replace('1', '1e9')}]",
+        f"[{EVENT.replace('verifier', 'name')}]",
+        f"[{EVENT.replace('}', chr(44) + chr(34) + 'x' + chr(34) + ': 1}')}]",
+    ],
+)
+async def test_a_session_that_does_not_parse_is_an_error_and_no_session(state: State, path: Path, events: str) -> None:
+    await fill(state)
+    execute(path, "UPDATE sessions SET events = ?, superseded_hash = ?, superseded_at = ?", events, b"b" * 32, NOW)
+    for read in (state.sessions.get(b"a" * 32, NOW), state.sessions.get(b"b" * 32, NOW), state.sessions.find()):
+        with pytest.raises(StoreError):
+            await read
+
+
+@pytest.mark.parametrize("facts", ["", "{}", "[]", "null", '{"routes": [], "shown": [], "events": []}'])
+async def test_a_confirmation_that_does_not_parse_is_an_error_and_is_not_claimed(
+    state: State, path: Path, facts: str
+) -> None:
+    await fill(state)
+    execute(path, "UPDATE confirmations SET facts = ?", facts)
+    with pytest.raises(StoreError):
+        await state.confirmations.get("c", NOW)
+    with pytest.raises(StoreError):
+        await state.confirmations.claim("c", "t", NOW)
+    assert execute(path, "SELECT sealed FROM held") == [(b"sealed",)]
+
+
+USES: list[Callable[[State], Awaitable[object]]] = [
+    lambda state: state.life.ping(),
+    lambda state: state.life.purge(NOW),
+    lambda state: state.sessions.create(b"b" * 32, replace(ADA, ref="ref-b"), keep_until=NOW),
+    lambda state: state.sessions.rotate(b"a" * 32, b"b" * 32, ADA, now=NOW, keep_until=NOW),
+    lambda state: state.sessions.touch("ref-a", NOW, keep_until=NOW),
+    lambda state: state.sessions.revoke(ref="ref-a"),
+    lambda state: state.confirmations.put(ASKED, None, HoldLimits()),
+    lambda state: state.confirmations.update(ASKED, NOW),
+    lambda state: state.confirmations.claim("c", "t", NOW),
+    lambda state: state.confirmations.drop(id="c"),
+    lambda state: state.throttle.take("ada", NOW, Limit()),
+    lambda state: state.throttle.give_back("ada"),
+    lambda state: state.throttle.forgive("ada"),
+    lambda state: state.once.put("key", b"", now=NOW, expires_at=NOW),
+    lambda state: state.once.pop("key", NOW),
+]
+READS: list[Callable[[State], Awaitable[object]]] = [
+    lambda state: state.sessions.get(b"a" * 32, NOW),
+    lambda state: state.sessions.find(),
+    lambda state: state.confirmations.get("c", NOW),
+]
+
+
+async def test_whatever_needs_a_locked_file_is_an_error(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sqlite, "PATIENCE", 0.02)
+    state = open_state(path)
+    with closing(sqlite3.connect(path, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        for use in USES:
+            with pytest.raises(StoreError):
+                await use(state)
+        for read in READS:
+            assert not await read(state)
+    await state.life.ping()
+    await state.life.close()
+
+
+async def test_whatever_needs_a_closed_file_is_an_error(path: Path) -> None:
+    state = open_state(path)
+    await state.life.close()
+    for use in (*USES, *READS):
+        with pytest.raises(StoreError):
+            await use(state)
+
+
+async def test_whatever_needs_a_missing_table_is_an_error(state: State, path: Path) -> None:
+    for table in ("sessions", "held", "confirmations", "throttles", "once"):
+        execute(path, f"DROP TABLE {table}")
+    for use in (*USES, *READS):
+        with pytest.raises(StoreError):
+            await use(state)
+
+
+async def test_an_update_does_not_write_what_is_held_again(state: State, path: Path) -> None:
+    await state.confirmations.put(ASKED, bytes(1 << 20), HoldLimits())
+    execute(path, "PRAGMA wal_checkpoint(TRUNCATE)")
+    assert await state.confirmations.update(ASKED, NOW)
+    assert path.with_name(f"{path.name}-wal").stat().st_size < 100_000

@@ -1,0 +1,208 @@
+"""A SQLite file that several processes share."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import sqlite3
+import stat
+import time
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+
+import pytest
+
+from gateway import sqlite
+from gateway.errors import StoreError
+from gateway.sqlite import Database
+from tests.support.coroutines import in_a_loop
+
+FIRST = ("CREATE TABLE notes (id INTEGER PRIMARY KEY, text TEXT NOT NULL) STRICT", "INSERT INTO notes VALUES (1, 'a')")
+SECOND = ("ALTER TABLE notes ADD COLUMN tag TEXT", "UPDATE notes SET tag = 'old'")
+ADD = "INSERT INTO notes (text) VALUES (?)"
+TEXTS = "SELECT text FROM notes ORDER BY id"
+
+
+def open_database(path: Path, *schema: tuple[str, ...]) -> Database:
+    return Database(path, schema or (FIRST,), synchronous="NORMAL")
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "notes.db"
+
+
+@pytest.fixture
+def database(path: Path) -> Iterator[Database]:
+    opened = open_database(path)
+    yield opened
+    asyncio.run(opened.close())
+
+
+@contextmanager
+def locked(path: Path) -> Iterator[None]:
+    """As another process would hold it."""
+    with closing(sqlite3.connect(path, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        yield
+
+
+@in_a_loop
+async def test_a_new_file_and_all_beside_it_can_be_read_by_its_owner_alone(path: Path) -> None:
+    before = os.umask(0)
+    try:
+        database = open_database(path)
+        await database.change(ADD, "b")
+    finally:
+        os.umask(before)
+    modes = {each.name: stat.S_IMODE(each.stat().st_mode) for each in path.parent.iterdir()}
+    await database.close()
+    assert modes == {"notes.db": 0o600, "notes.db-wal": 0o600, "notes.db-shm": 0o600}
+
+
+@in_a_loop
+async def test_what_was_written_is_there_when_the_file_is_opened_again(path: Path) -> None:
+    for expected in (["a"], ["a", "b"], ["a", "b", "b"]):
+        database = open_database(path)
+        assert database.all(str, TEXTS) == expected
+        assert await database.change(ADD, "b") == 1
+        await database.close()
+
+
+@in_a_loop
+async def test_an_older_file_is_brought_up_to_date_once(path: Path) -> None:
+    await open_database(path, FIRST).close()
+    for tag in ("old", "new"):
+        database = open_database(path, FIRST, SECOND)
+        assert database.one(str, "SELECT tag FROM notes") == tag
+        await database.change("UPDATE notes SET tag = 'new'")
+        await database.close()
+
+
+@in_a_loop
+async def test_an_update_that_fails_leaves_the_older_file_as_it_was(path: Path) -> None:
+    await open_database(path, FIRST).close()
+    with pytest.raises(StoreError, match="no such table"):
+        open_database(path, FIRST, (*SECOND, "UPDATE missing SET a = 1"))
+    database = open_database(path, FIRST, SECOND)
+    assert database.one(str, "SELECT tag FROM notes") == "old"
+    await database.close()
+
+
+@in_a_loop
+async def test_a_file_of_a_newer_version_is_not_opened(path: Path) -> None:
+    await open_database(path, FIRST, SECOND).close()
+    with pytest.raises(StoreError, match="newer version"):
+        open_database(path, FIRST)
+
+
+def garbage(path: Path) -> None:
+    path.write_bytes(b"This is no database. " * 300)
+
+
+def no_folder(path: Path) -> None:
+    path.parent.rmdir()
+
+
+@pytest.mark.parametrize("spoil", [garbage, Path.mkdir, no_folder])
+def test_what_cannot_be_opened_is_a_store_error_that_names_the_file(path: Path, spoil: Callable[[Path], None]) -> None:
+    path = path.parent / "folder" / path.name
+    path.parent.mkdir()
+    spoil(path)
+    with pytest.raises(StoreError, match=str(path)):
+        open_database(path)
+
+
+@pytest.mark.parametrize(
+    "into", [int, json.loads, {}.__getitem__, [].__getitem__, lambda text: len(text) // 0, lambda: None]
+)
+def test_a_row_that_makes_no_sense_is_a_store_error(database: Database, into: Callable[..., object]) -> None:
+    with pytest.raises(StoreError):
+        database.one(into, TEXTS)
+    with pytest.raises(StoreError):
+        database.all(into, TEXTS)
+
+
+@in_a_loop
+async def test_a_file_that_was_damaged_is_a_store_error(database: Database, path: Path) -> None:
+    await database.change(ADD, "b" * 10_000)
+    with closing(sqlite3.connect(path)) as other:
+        other.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    path.write_bytes(path.read_bytes()[:4096] + os.urandom(8192))
+    with pytest.raises(StoreError):
+        database.all(str, TEXTS)
+    with pytest.raises(StoreError):
+        await database.change(ADD, "c")
+
+
+@in_a_loop
+async def test_a_write_that_fails_writes_nothing(database: Database) -> None:
+    def half(db: sqlite3.Connection) -> None:
+        db.execute(ADD, ("b",))
+        db.execute(ADD, (None,))
+
+    with pytest.raises(StoreError, match="NOT NULL"):
+        await database.write(half)
+    await database.change(ADD, "c")
+    assert database.all(str, TEXTS) == ["a", "c"]
+
+
+@in_a_loop
+async def test_while_another_process_writes_reads_go_on_and_writes_wait(database: Database, path: Path) -> None:
+    with locked(path):
+        writing = asyncio.ensure_future(database.change(ADD, "b"))
+        for _ in range(20):
+            await asyncio.sleep(0.005)
+            assert database.all(str, TEXTS) == ["a"]
+        assert not writing.done()
+    assert await writing == 1
+    assert database.all(str, TEXTS) == ["a", "b"]
+
+
+@in_a_loop
+async def test_writes_that_cannot_begin_give_up_together(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sqlite, "PATIENCE", 0.3)
+    database = open_database(path)
+    with locked(path):
+        began = time.monotonic()
+        results = await asyncio.gather(*(database.change(ADD, "b") for _ in range(10)), return_exceptions=True)
+        took = time.monotonic() - began
+    assert [type(result) for result in results] == [StoreError] * 10
+    assert 0.3 <= took < 1.5  # not ten times as long
+    assert database.all(str, TEXTS) == ["a"]
+    await database.close()
+
+
+@in_a_loop
+async def test_a_read_leaves_no_transaction_open(database: Database, path: Path) -> None:
+    await database.change(ADD, "b")
+    assert database.one(str, TEXTS) == "a"
+    with closing(sqlite3.connect(path)) as other:
+        blocked, _, _ = other.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+    assert not blocked
+
+
+@in_a_loop
+async def test_a_file_that_was_closed_is_a_store_error(path: Path) -> None:
+    database = open_database(path)
+    await database.close()
+    with pytest.raises(StoreError):
+        database.one(str, TEXTS)
+    with pytest.raises(StoreError):
+        await database.change(ADD, "b")
+
+
+@in_a_loop
+async def test_a_file_is_closed_after_the_writes_under_way(path: Path) -> None:
+    database = open_database(path)
+    writing = [asyncio.ensure_future(database.change(ADD, "b")) for _ in range(20)]
+    await asyncio.sleep(0)
+    await database.close()
+    assert await asyncio.gather(*writing) == [1] * 20
+
+
+def test_reads_cannot_write(database: Database) -> None:
+    with pytest.raises(StoreError, match="readonly"):
+        database.all(str, "DELETE FROM notes RETURNING text")
