@@ -40,7 +40,8 @@ from gateway.flows.signin import SignIn
 from gateway.flows.stepup import StepUp
 from gateway.flows.throttle import Throttle
 from gateway.policy.headers import stripped
-from gateway.policy.routes import PathSet, RouteTable
+from gateway.policy.patterns import PathSet
+from gateway.policy.routes import RouteTable
 from gateway.stores import sqlite as sqlite_state
 from gateway.stores.base import HoldLimits, State
 from gateway.verifiers.base import Site, Verifier
@@ -84,7 +85,7 @@ class Assembly:
         self.sessions = Sessions(self.state, settings.session)
         self._audit = audit
         self._renderer = renderer
-        self._password = before._password if before else PasswordVerifier()
+        self._password: PasswordVerifier = before._password if before else PasswordVerifier()
         self._passkey = PasskeyVerifier(settings.keyring)
         verifiers: dict[str, Verifier] = {
             "passkey": self._passkey,

@@ -17,7 +17,8 @@ from gateway.flows.sessions import Found, Sessions
 from gateway.flows.signin import SignIn
 from gateway.flows.stepup import StepUp
 from gateway.policy.facts import Reason, Request, Route, Session
-from gateway.policy.routes import PathSet, RouteTable
+from gateway.policy.patterns import PathSet
+from gateway.policy.routes import RouteTable
 from gateway.verifiers.base import Site
 
 

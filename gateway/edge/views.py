@@ -201,7 +201,7 @@ class Refused(View):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Failure(View):
-    """Anything else that went wrong. `reason` is a `Reason`, or "not-found", "expired" (a confirmation that is over), "forged"."""
+    """Anything else that went wrong. `reason`: a `Reason`, "not-found", "forged", "expired" (a confirmation is over)."""
 
     template = "error.html"
     status: int

@@ -64,7 +64,7 @@ async def hosted(
     """Answer from a page of ours. `scope` lends the connection; the request is the visit's."""
     request = visit.request
     if request.path.startswith(b"/.gateway/static/"):
-        await serve(request.path, send)
+        await serve(request, send)
         return
     path = request.path.decode("latin-1")
     pages = {
