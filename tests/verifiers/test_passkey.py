@@ -243,6 +243,15 @@ def test_someone_elses_passkey_confirms_nothing() -> None:
     assert check(stolen, device.get(started.options, SITE.origin), started.secret) is None
 
 
+def test_any_of_several_passkeys_will_do() -> None:
+    first, second = Authenticator(), Authenticator()
+    passkeys = (*enrol(first).passkeys, *enrol(second).passkeys)
+    who = Credentials("alice", passkeys=passkeys)
+    assert [verified and verified.credential for verified in (confirm(who, first), confirm(who, second))] == [
+        passkey.id for passkey in passkeys
+    ]
+
+
 def test_a_passkey_of_another_host_confirms_nothing() -> None:
     device = Authenticator()
     who = enrol(device, site=OTHER_SITE)
