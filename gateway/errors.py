@@ -6,6 +6,7 @@ somebody has to repair; `edge.gatekeeper` maps it to a response in one place.
     GatewayError
     ├── ConfigError            the configuration cannot be used; carries every problem found
     ├── StoreError             the state store or the directory did not answer, or answered nonsense  -> 503
+    ├── Busy                   more answers wait to be checked than can be in time                     -> 503
     ├── MalformedRequest       the client broke HTTP's grammar; nothing was forwarded                 -> 400, `status`
     ├── ClientGone             the client left before its request was whole; nothing may be sent for it
     └── UpstreamError
@@ -29,6 +30,10 @@ class ConfigError(GatewayError):
 
 class StoreError(GatewayError):
     """The state store or the directory did not answer, or a row in it makes no sense."""
+
+
+class Busy(GatewayError):
+    """More answers wait to be checked than can be in time; nobody was told whether theirs was right."""
 
 
 class MalformedRequest(GatewayError):

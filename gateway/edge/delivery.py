@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 from gateway.edge import websocket
@@ -42,10 +43,6 @@ async def deliver(
 async def tunnel(visit: Visit, decision: Forward, scope: Any, receive: Receive, send: Send) -> None:
     """Join the client's websocket and the app's, until either closes or the session ends."""
 
-    async def revoked() -> None:
-        while visit.session is None or await _goes_on(visit.gate, visit.session):
-            await asyncio.sleep(LOOK_AGAIN)
-
     await websocket.tunnel(
         scope,
         receive,
@@ -53,16 +50,22 @@ async def tunnel(visit: Visit, decision: Forward, scope: Any, receive: Receive, 
         upstream=visit.gate.upstream,
         target=visit.request.target,
         headers=upstream_fields(visit, decision),
-        revoked=revoked,
+        revoked=partial(_ended, visit.gate, visit.session),
     )
 
 
-async def _goes_on(gate: Gate, session: Session) -> bool:
-    """A store that does not answer is no reason to believe in a session (law 1)."""
-    try:
-        return await gate.sessions.alive(session, int(time.time()))  # noqa: TID251
-    except StoreError:
-        return False
+async def _ended(gate: Gate, session: Session | None) -> None:
+    """Returns when the session is over. What ends it is in the store, so there is nothing here to wait on but time.
+
+    A store that does not answer is no reason to believe in a session (law 1).
+    """
+    while True:
+        await asyncio.sleep(LOOK_AGAIN)
+        try:
+            if session is not None and not await gate.sessions.alive(session, int(time.time())):  # noqa: TID251
+                return
+        except StoreError:
+            return
 
 
 def upstream_fields(visit: Visit, decision: Forward) -> list[Field]:

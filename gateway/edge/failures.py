@@ -7,10 +7,9 @@ from gateway.edge.gate import Gate, Visit
 from gateway.edge.pages.reply import common, send_page
 from gateway.edge.views import Failure, Refused, View
 from gateway.edge.websocket import deny
-from gateway.errors import GatewayError, MalformedRequest, StoreError, UpstreamTimeout
+from gateway.errors import Busy, GatewayError, MalformedRequest, StoreError, UpstreamTimeout
 from gateway.policy.facts import Reason, Refuse, Request
 from gateway.policy.holdable import navigates
-from gateway.verifiers.base import Busy
 
 CLOSE = ((b"connection", b"close"),)
 

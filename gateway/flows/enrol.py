@@ -21,7 +21,7 @@ from gateway.stores.base import State
 from gateway.verifiers import recovery, totp
 from gateway.verifiers.base import Site
 from gateway.verifiers.passkey import PasskeyVerifier
-from gateway.verifiers.password import PasswordVerifier
+from gateway.verifiers.password import LONGEST, PasswordVerifier
 
 ENROLLING = 900
 """Seconds a person has to scan a code or touch a key."""
@@ -35,6 +35,7 @@ class Fault(StrEnum):
 
     MISMATCH = "mismatch"
     SHORT = "too-short"
+    LONG = "too-long"
     SAME_AS_NAME = "same-as-name"
     WRONG_PASSWORD = "wrong-password"  # noqa: S105
     WRONG_CODE = "wrong-code"
@@ -182,6 +183,8 @@ def weakness(new: str, again: str, subject: str) -> Fault | None:
         return Fault.MISMATCH
     if len(new) < SHORTEST:
         return Fault.SHORT
+    if len(new.encode(errors="replace")) > LONGEST:
+        return Fault.LONG
     return Fault.SAME_AS_NAME if new.casefold() == subject else None
 
 

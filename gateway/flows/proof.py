@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from gateway.directory.base import Directory
+from gateway.errors import Busy
 from gateway.flows.throttle import Throttle
 from gateway.policy.credentials import Credentials
 from gateway.policy.facts import AuthEvent, Reason
@@ -63,7 +64,11 @@ class Prover:
         wait = await self.throttle.take(credentials.subject, address, now)
         if wait:
             return NotProved(Reason.THROTTLED, wait)
-        verified = await self.verifiers[way].check(credentials, answer, site, secret=secret, since=since, now=now)
+        try:
+            verified = await self.verifiers[way].check(credentials, answer, site, secret=secret, since=since, now=now)
+        except Busy:
+            await self.throttle.no_guess(credentials.subject, address)
+            raise
         if verified is None or not await self._spend(credentials, verified, now):
             return NotProved(Reason.WRONG)
         await self.throttle.no_guess(credentials.subject, address)

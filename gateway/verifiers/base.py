@@ -11,13 +11,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
-from gateway.errors import GatewayError
 from gateway.policy.credentials import Credentials
 from gateway.policy.facts import AuthEvent
-
-
-class Busy(GatewayError):
-    """More answers wait to be checked than can be in time: 503, and nobody was told whether theirs was right."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import ctypes
 import os
 import secrets
 import sys
@@ -15,14 +16,19 @@ from typing import TypeVar
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
 
+from gateway.errors import Busy
 from gateway.policy.credentials import Credentials
 from gateway.policy.facts import AuthEvent
-from gateway.verifiers.base import Busy, Rehash, Site, Started, Verified, enrolled_before
+from gateway.verifiers.base import Rehash, Site, Started, Verified, enrolled_before
 
 LONGEST = 1024
 """Bytes of a password in UTF-8."""
 
 NICENESS = 10
+
+M_MMAP_THRESHOLD = -3  # malloc.h
+GIVE_BACK = 1 << 20
+"""Bytes: what is larger goes back to the system when it is freed, so that one check does not cost 19 MiB for ever."""
 
 T = TypeVar("T")
 
@@ -126,7 +132,10 @@ def _prepared(password: str) -> bytes | None:
 
 
 def _give_way() -> None:
-    """Linux gives each thread its own niceness; elsewhere it would be the whole process's."""
+    """Linux gives each thread its own niceness, and glibc a threshold; elsewhere it would be the whole process's."""
     if sys.platform == "linux":
+        mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
+        if mallopt is not None:
+            mallopt(M_MMAP_THRESHOLD, GIVE_BACK)
         me = threading.get_native_id()
         os.setpriority(os.PRIO_PROCESS, me, max(NICENESS, os.getpriority(os.PRIO_PROCESS, me)))

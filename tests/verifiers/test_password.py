@@ -14,7 +14,8 @@ from argon2 import PasswordHasher
 
 from gateway.policy.credentials import Credentials, Password
 from gateway.policy.facts import AuthEvent
-from gateway.verifiers.base import Busy, Rehash, Site, Verified
+from gateway.errors import Busy
+from gateway.verifiers.base import Rehash, Site, Verified
 from gateway.verifiers.password import LONGEST, NICENESS, Hasher, PasswordVerifier
 
 SITE = Site("notes.example.com", "Notes", "https://notes.example.com")
