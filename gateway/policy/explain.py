@@ -45,7 +45,7 @@ def _path(route: Route, readings: frozenset[str]) -> Criterion:
     inside: Tree[None] = Tree()
     for pattern in spellings(compile(route.path)):
         inside.add(pattern, None)
-    fitting = sorted(each for each in readings if inside.find(each))
+    fitting = sorted((each for each in readings if inside.find(each)), key=lambda each: (-len(each), each))
     if not fitting:
         return Criterion("path", False, f"is not {route.path}")
     excepts = PathSet(route.excepts)

@@ -14,7 +14,7 @@ MOST_PARTS = 1000
 
 _CHARSET = rb'(?:; ?charset="?(?:utf-8|us-ascii|iso-8859-1|windows-1252)"?)?'
 _BOUNDARY = re.compile(
-    rb"multipart/form-data%b; ?boundary=(\"?)([A-Za-z0-9'()+_./:=?-]{1,70})\1%b" % (_CHARSET, _CHARSET), re.IGNORECASE
+    rb"multipart/form-data%b; ?boundary=(\"?)([A-Za-z0-9()+_./:=?-]{1,70})\1%b" % (_CHARSET, _CHARSET), re.IGNORECASE
 )
 _FIELD = re.compile(rb"([A-Za-z0-9-]+):[ \t]*([^\r\n\x00]*)")
 _DISPOSITION = re.compile(
@@ -42,8 +42,8 @@ def parts(content_type: bytes, body: bytes) -> list[Part] | None:
         return None
     delimiter = b"--" + found[2]
     pieces = (b"\r\n" + body).split(b"\r\n" + delimiter)
-    first, *middle, last = pieces
-    if first or last not in {b"--", b"--\r\n"} or len(middle) > MOST_PARTS:
+    middle, last = pieces[1:-1], pieces[-1]
+    if pieces[0] or last not in {b"--", b"--\r\n"} or len(middle) > MOST_PARTS:
         return None
     if body.count(delimiter) != len(pieces) - 1:
         return None  # it stands in a line too, where some parsers look for it

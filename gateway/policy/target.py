@@ -144,7 +144,7 @@ _REWRITES: tuple[Callable[[bytes], bytes], ...] = (
     _replace(rb"//+", b"/"),
     _replace(rb";[^/]*"),  # path parameters, as servlets take them out
     _replace(rb"[\x00#?\r\n].*"),  # where C strings, fragments, queries and lines end
-    _replace(rb"(?:(?<=[^/. ])[. ]+|(?<! ) +)(?=/|$)|(?<=/) +"),  # Windows, and those who trim
+    _replace(rb"(?:(?<=[^/.\s])[.\s]+|(?<!\s)\s+)(?=/|$)|(?<=/)\s+"),  # Windows, and those who trim
     _replace(rb":+\$[^/]*"),  # NTFS streams
     _replace(rb"\((?:[a-z]\([^()/]*\))+\)"),  # ASP.NET sessions without cookies
     _replace(rb"^//[^/]+(?=/)"),  # taken for an authority by URL parsers

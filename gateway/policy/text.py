@@ -34,5 +34,10 @@ def text(raw: bytes) -> str:
 
 
 def fold(said: str) -> str:
-    """One spelling for all that look alike: compatibility forms (fullwidth and the like) and case are gone."""
-    return said.lower() if said.isascii() else unicodedata.normalize("NFKC", said).casefold()
+    """One spelling for all that look alike: compatibility forms (fullwidth and the like) and case are gone.
+
+    The Turkish i's are i: an app that compares in capitals takes the one without a dot for it.
+    """
+    if said.isascii():
+        return said.lower()
+    return unicodedata.normalize("NFKC", said).casefold().replace("i\u0307", "i").replace("\u0131", "i")
