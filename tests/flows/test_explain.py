@@ -1,0 +1,175 @@
+"""`explain`: the same answer as the route table gives, and the reason for it."""
+
+from dataclasses import replace
+
+import pytest
+
+from gateway.config.load import load
+from gateway.errors import MalformedRequest
+from gateway.flows.explain import explain, request_of, required
+from gateway.policy.facts import Requirement
+from gateway.policy.routes import RouteTable
+from gateway.policy.target import readings
+
+ROUTES = """\
+[gateway]
+public_url = "https://notes.example"
+secret = "env:S"
+trusted_proxies = ["127.0.0.1"]
+[[app]]
+name = "notes"
+host = "notes.example"
+upstream = "http://127.0.0.1:9000"
+public = ["/static/**"]
+  [[app.route]]
+  name = "email"
+  action = "Change it"
+  path = "/account/email"
+  methods = ["POST"]
+  [[app.route]]
+  name = "account"
+  action = "Do anything there"
+  path = "/account/**"
+  except = ["/account/help/**"]
+  max_age = "0s"
+  methods = ["POST", "DELETE"]
+  [[app.route]]
+  name = "legacy"
+  action = "Delete a page"
+  path = "/index.php"
+  query_or_form = { action = ["delete", "purge"] }
+  header = { X-Real = "*" }
+  [[app.route]]
+  name = "admin"
+  action = "Rule"
+  path = "/admin/**"
+  mode = "report"
+[[app]]
+name = "shop"
+host = "[::1]"
+upstream = "http://127.0.0.1:9001"
+"""
+SITE = "https://notes.example"
+
+
+@pytest.fixture
+def settings(tmp_path):
+    (tmp_path / "routes.toml").write_text(ROUTES)
+    return load(tmp_path / "routes.toml", env={"S": "s" * 32})
+
+
+def explained(settings, method, url, form=(), headers=()):
+    return explain(*request_of(method, url, form, headers, settings))
+
+
+REQUESTS = [
+    ("POST", "/account/email", [], [], ["email", "account"], []),
+    ("GET", "/account/email", [], [], [], ["email", "account"]),
+    ("get", "/account/email?_method=post", [], [], ["email", "account"], []),
+    ("POST", "/account/x", [("_method", "delete")], [], ["account"], []),
+    ("POST", "/account/help/x", [], [], [], ["account"]),
+    ("POST", "/account/help/../%65mail", [], [], ["email", "account"], []),
+    ("GET", "/index.php?action=Delete", [], [("X-Real", "1")], ["legacy"], []),
+    ("GET", "/index.php?action=Delete", [], [], [], ["legacy"]),
+    ("POST", "/index.php", [("action", "purge")], [("X-Real", "1")], ["legacy"], []),
+    ("POST", "/index.php", [("action", "edit")], [("X-Real", "1")], [], ["legacy"]),
+    ("GET", "/admin", [], [], ["admin"], []),
+    ("GET", "/notes", [], [], [], []),
+]
+
+
+@pytest.mark.parametrize(("method", "url", "form", "headers", "hits", "near"), REQUESTS)
+def test_which_routes_match_and_which_only_in_part(method, url, form, headers, hits, near, settings):
+    found = explained(settings, method, SITE + url, form, headers)
+    assert [each.route.name for each in found.verdicts if each.matches] == hits
+    assert [each.route.name for each in found.verdicts if each.near] == near
+
+
+@pytest.mark.parametrize(("method", "url", "form", "headers", "hits", "near"), REQUESTS)
+def test_the_answer_is_that_of_the_route_table(method, url, form, headers, hits, near, settings):
+    app, request, body = request_of(method, SITE + url, form, headers, settings)
+    table = RouteTable(app.routes)
+    matched = table.settle(table.match(request, readings(request.path)), request, body)
+    assert [route.name for route in matched] == hits
+
+
+def test_the_criterion_that_failed_is_named(settings):
+    found = explained(settings, "GET", f"{SITE}/account/help/x")
+    verdict = next(each for each in found.verdicts if each.route.name == "account")
+    assert [(each.key, each.holds) for each in verdict.criteria] == [
+        ("path", True),
+        ("except", False),
+        ("methods", False),
+    ]
+
+
+OUTCOMES = [
+    ("POST", "/account/email", "asked to sign in", "asked to confirm", "asked to confirm, every time"),
+    ("GET", "/admin/x", "asked to sign in", "passes, and is logged: report mode asks nothing", "passes"),
+    ("GET", "/static/x.css", "passes", "passes", "passes"),
+    ("GET", "/notes", "asked to sign in", "passes", "passes"),
+]
+
+
+@pytest.mark.parametrize(("method", "url", "anonymous", "stale", "fresh"), OUTCOMES)
+def test_what_each_kind_of_visitor_gets(method, url, anonymous, stale, fresh, settings):
+    assert explained(settings, method, SITE + url).outcomes == {
+        "anonymous": anonymous,
+        "stale": stale,
+        "fresh": fresh,
+    }
+
+
+@pytest.mark.parametrize(
+    ("url", "app", "target"),
+    [
+        ("https://Notes.Example:8443/a?b#c", "notes", b"/a?b"),
+        ("https://notes.example", "notes", b"/"),
+        ("http://[::1]:9/x", "shop", b"/x"),
+        ("https://notes.example/é", "notes", b"/%C3%A9"),
+        ("https://notes.example/%2e%2E//a;b", "notes", b"/%2e%2E//a;b"),
+    ],
+)
+def test_an_address_is_taken_as_it_is_written(url, app, target, settings):
+    found, request, _ = request_of("GET", url, [], [], settings)
+    assert (found.name, request.target) == (app, target)
+
+
+@pytest.mark.parametrize(
+    ("url", "said"),
+    [
+        ("https://other.example/", "leads to no app here; the apps are at https://notes.example"),
+        ("notes.example/x", "leads to no app here"),
+        ("/x", "there are several apps; write the whole address, such as https://notes.example/x"),
+        ("https://notes.example/.gateway/account", "the gateway's own"),
+    ],
+)
+def test_an_address_that_leads_nowhere_is_refused(url, said, settings):
+    with pytest.raises(ValueError, match=said):
+        request_of("GET", url, [], [], settings)
+
+
+def test_a_path_alone_is_one_of_the_only_app(settings):
+    alone = replace(settings, apps=settings.apps[:1])
+    assert request_of("GET", "/x", [], [], alone)[0].name == "notes"
+
+
+def test_a_path_that_breaks_the_grammar_is_malformed(settings):
+    with pytest.raises(MalformedRequest):
+        explained(settings, "GET", f"{SITE}/%zz")
+
+
+@pytest.mark.parametrize(
+    ("requirement", "words"),
+    [
+        (Requirement((frozenset({"passkey"}),), 300), "passkey, in the last 5 minutes"),
+        (
+            Requirement((frozenset({"passkey"}), frozenset({"totp", "password"})), 60),
+            "passkey, or password and totp, in the last 1 minute",
+        ),
+        (Requirement((frozenset({"totp"}),), 0), "totp, for this request alone"),
+        (Requirement((frozenset({"totp"}),), 300, once=True), "totp, for this request alone"),
+    ],
+)
+def test_a_requirement_in_words(requirement, words):
+    assert required(requirement) == words
