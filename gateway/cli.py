@@ -1,0 +1,83 @@
+"""The command line. Exit status 0, 1 (failed) or 2 (bad usage or configuration)."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from gateway import cli_demo, cli_explain, cli_people
+from gateway.app import serve
+from gateway.config.load import check
+from gateway.errors import ConfigError, GatewayError
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command. The exit status."""
+    args = _parser().parse_args(argv)
+    try:
+        status: int = args.run(args)
+    except ConfigError as error:
+        print(error, file=sys.stderr)
+        return 2
+    except (GatewayError, ValueError) as error:
+        print(f"gateway: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        return 130
+    return status
+
+
+def _serve(args: argparse.Namespace) -> int:
+    for line in check(args.config, env=os.environ).warnings:
+        print(f"warning: {line}", file=sys.stderr)
+    return serve(args.config, args.workers)
+
+
+def _check(args: argparse.Namespace) -> int:
+    report = check(args.config, env=os.environ)
+    for line in report.problems:
+        print(line)
+    for line in report.warnings:
+        print(f"warning: {line}")
+    if report.settings is None:
+        return 2
+    routes = sum(len(app.routes) for app in report.settings.apps)
+    print(f"{args.config}: good; {_count(len(report.settings.apps), 'app')}, {_count(routes, 'route')}")
+    return 0
+
+
+def _count(number: int, thing: str) -> str:
+    return f"{number} {thing}{'' if number == 1 else 's'}"
+
+
+def _workers(text: str) -> int:
+    number = int(text)
+    if not 1 <= number <= 64:
+        raise ValueError
+    return number
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="gateway", description="A reverse proxy that asks again before the sensitive things."
+    )
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    config = argparse.ArgumentParser(add_help=False)
+    config.add_argument("--config", type=Path, default=Path("routes.toml"), metavar="F", help="default: routes.toml")
+
+    command = commands.add_parser("serve", parents=[config], help="run it; SIGTERM drains, SIGHUP reads the file again")
+    command.add_argument("--workers", type=_workers, default=1, metavar="N", help="processes, default: 1")
+    command.set_defaults(run=_serve)
+
+    command = commands.add_parser("demo", parents=[config], help="run it in front of a sample app, to look around")
+    command.set_defaults(run=cli_demo.run)
+
+    command = commands.add_parser("check", parents=[config], help="say everything that is wrong with the file")
+    command.set_defaults(run=_check)
+
+    cli_explain.add_to(commands, config)
+    cli_people.add_to(commands, config)
+    return parser

@@ -1,0 +1,83 @@
+"""`gateway demo`: the gateway in front of the bundled sample app, with a sample person. Nothing is left behind."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import os
+import secrets
+import shutil
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from gateway.app import open_directory, open_state, serve
+from gateway.config.load import load
+from gateway.config.settings import Settings
+from gateway.errors import UpstreamUnreachable
+from gateway.flows.people import People
+from gateway.verifiers.password import PasswordVerifier
+
+NAME, DISPLAY_NAME, PASSWORD = "ada", "Ada Lovelace", "correct horse battery"
+
+WELCOME = """
+  The demo runs at  {url}
+  Sign in as        {name}
+  with password     {password}
+
+  Change the e-mail address there, then wait five minutes and do it again: you will be asked to
+  confirm, and what you sent goes through. Deleting the account asks every time.
+  What is decided, and why, is printed below. Ctrl-C ends the demo.
+"""
+
+
+def run(args: argparse.Namespace) -> int:
+    """The command."""
+    with tempfile.TemporaryDirectory(prefix="gateway-demo-") as folder:
+        config = Path(folder, "routes.toml")
+        _prepare(args.config, config)
+        settings = load(config, env=os.environ)
+        asyncio.run(_add_person(settings))
+        port = urlsplit(settings.apps[0].upstream).port or 80
+        command = [sys.executable, "-m", "gateway.demo.notes", "--port", str(port)]
+        with subprocess.Popen(command) as notes:  # noqa: S603
+            try:
+                _wait_for(notes, port)
+                print(WELCOME.format(url=settings.apps[0].origin, name=NAME, password=PASSWORD), flush=True)
+                return serve(config, 1)
+            finally:
+                notes.terminate()
+
+
+def _prepare(example: Path, config: Path) -> None:
+    """A copy of the example, with a secret of its own beside it."""
+    if example.is_file():
+        shutil.copyfile(example, config)
+    secret = config.with_name("gateway.secret")
+    secret.touch(0o600)
+    secret.write_text(secrets.token_urlsafe(48))
+
+
+async def _add_person(settings: Settings) -> None:
+    directory, state = open_directory(settings), open_state(settings)
+    try:
+        people = People(directory, state, settings.session, PasswordVerifier(), settings.keyring)
+        await people.add(NAME, DISPLAY_NAME, PASSWORD, int(time.time()))  # noqa: TID251
+    finally:
+        await directory.life.close()
+        await state.life.close()
+
+
+def _wait_for(notes: subprocess.Popen[bytes], port: int) -> None:
+    for _ in range(100):
+        if notes.poll() is not None:
+            break
+        with socket.socket() as probe:
+            if probe.connect_ex(("127.0.0.1", port)) == 0:
+                return
+        time.sleep(0.05)
+    raise UpstreamUnreachable(f"the sample app did not start on port {port}; is something else there?")
