@@ -50,7 +50,7 @@ async def refuse(visit: Visit, decision: Refuse, send: Send, *, kind: str = "htt
     if decision.reason in (Reason.NO_VERIFIER, Reason.TOO_NEW):
         await _say(visit, no_verifier(visit, decision), 403, decision.reason, kind, send)
     else:
-        status = 503 if decision.reason is Reason.STORE_DOWN else 403
+        status = {Reason.STORE_DOWN: 503, Reason.SUPERSEDED: 401}.get(decision.reason, 403)
         view = Failure(**common(visit), status=status, reason=decision.reason)
         await _say(visit, view, status, decision.reason, kind, send)
 

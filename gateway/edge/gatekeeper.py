@@ -119,6 +119,8 @@ class Gatekeeper:
         enforced = any(not route.report for route in routes)
         if visit.store_down and (enforced or not gate.public.match_all(seen)):
             return Refuse(Reason.STORE_DOWN, routes)
+        if session is not None and session.superseded and request_is_for_account(request):
+            return Refuse(Reason.SUPERSEDED)  # it opens no hosted page (law 6)
         decision = decide(routes, session, int(request.now), own)
         if isinstance(decision, Forward):
             if session is None and not gate.public.match_all(seen):
