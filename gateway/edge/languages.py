@@ -21,7 +21,7 @@ class Language:
     def __init__(self, tag: str) -> None:
         self.tag = tag
         self.direction = "rtl" if tag in FROM_RIGHT else "ltr"
-        self._catalogue = gettext.translation("pages", LOCALES, [tag], fallback=True)
+        self._catalogue = gettext.translation("pages", LOCALES, [tag], fallback=tag == SOURCE)
 
     def say(self, sentence: str, **values: object) -> Markup:
         """The sentence, with `%(name)s` filled in."""

@@ -201,7 +201,7 @@ class Refused(View):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Failure(View):
-    """Anything else that went wrong. `reason`: a `Reason`, "not-found", "forged", "expired" (a confirmation is over)."""
+    """Anything else that went wrong. `reason`: a `Reason`, "not-found", "forged", "expired" (a confirmation)."""
 
     template = "error.html"
     status: int
