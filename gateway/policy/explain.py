@@ -48,8 +48,8 @@ def _path(route: Route, readings: frozenset[str]) -> Criterion:
     fitting = sorted((each for each in readings if inside.find(each)), key=lambda each: (-len(each), each))
     if not fitting:
         return Criterion("path", False, f"is not {route.path}")
-    excepts = PathSet(route.excepts)
-    left = [each for each in fitting if not excepts.match(each)]
+    excepted = PathSet(route.excepts).inside(readings)
+    left = [each for each in fitting if each not in excepted]
     if not left:
         return Criterion("except", False, f"{fitting[0]} is excepted")
     return Criterion("path", True, f"{left[0]} is {route.path}")

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator
 from itertools import pairwise
 from typing import Generic, TypeVar
 
-from gateway.policy.target import ANYTHING
+from gateway.policy.target import ANYTHING, stems
 from gateway.policy.text import fold
 
 Pattern = tuple[str, ...]
@@ -167,14 +167,29 @@ class PathSet:
     """Paths given by patterns. Raises ValueError for a bad one."""
 
     def __init__(self, patterns: Iterable[str]) -> None:
-        self._tree: Tree[None] = Tree()
-        for pattern in patterns:
-            self._tree.add(compile(pattern), None)
+        self._tree: Tree[bool] = Tree()
+        for pattern in map(compile, patterns):
+            self._tree.add(pattern, "*" not in "".join(pattern[-1:]))
 
-    def match(self, reading: str) -> bool:
-        """Whether this one reading is in it."""
-        return self._tree.find(reading) != []
+    def inside(self, readings: frozenset[str]) -> set[str]:
+        """Those of `readings` that are in it. A pattern that names a file means it, and not what is behind its name:
+        `/favicon.ico` is whole although some app might serve `/favicon` for it."""
+        found: set[str] = set()
+        for reading in readings:
+            named = self._tree.find(reading)
+            if named:
+                found.add(reading)
+            if True in named:
+                found.update(stems(reading))
+        return found & readings
 
     def match_all(self, readings: frozenset[str]) -> bool:
         """Whether every reading is in it: what might be understood as something else is not open."""
-        return readings != ANYTHING and all(self._tree.find(each) for each in readings)
+        return readings != ANYTHING and len(self.inside(readings)) == len(readings)
+
+
+def by_suffix(pattern: str) -> bool:
+    """Whether it takes files by their suffix (`/img/*.png`): a PathSet has none of them, for what an app would serve
+    without the suffix is not in it. Raises ValueError for a bad pattern."""
+    last = "".join(compile(pattern)[-1:])
+    return "." in last.rpartition("*")[2] and "*" in last

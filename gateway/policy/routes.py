@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from gateway.policy.facts import Request, Route
 from gateway.policy.fields import Said, allows, hear, hear_out, holds
-from gateway.policy.patterns import PathSet, Tree, compile, covers, spellings
+from gateway.policy.patterns import PathSet, Tree, by_suffix, compile, covers, spellings
 from gateway.policy.target import ANYTHING
 
 BODY = frozenset({"form", "json"})
@@ -69,7 +69,7 @@ class RouteTable:
         found: dict[int, Route] = {}
         for reading in readings:
             for number, route, excepts in self._tree.find(reading):
-                if not excepts.match(reading):
+                if not route.excepts or reading not in excepts.inside(readings):
                     found[number] = route
         return [found[number] for number in sorted(found)]
 
@@ -90,6 +90,8 @@ def warnings(routes: Sequence[Route]) -> Iterator[tuple[str, str]]:
         for pattern in route.excepts:
             if covers(compile(pattern), path):
                 yield route.name, f'never matches: all of its path is inside its own except "{pattern}"'
+            elif by_suffix(pattern):
+                yield route.name, f'except "{pattern}" takes nothing out: apps may serve another page with that suffix'
         places = {condition.place for condition in route.conditions}
         if places >= BODY:
             yield route.name, "has json and form conditions; one body is never both"

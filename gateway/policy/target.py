@@ -156,14 +156,19 @@ def _normal(path: bytes) -> str:
 
 
 def _served(reading: str) -> Iterator[str]:
-    """A reading, and those of the resource an app may serve for it: no script before it, no suffix, no index file."""
+    """A reading, and those of the resource an app may serve for it."""
     for each in (reading, *_behind_scripts(reading)):
         yield each
-        directory, _, name = each.rpartition("/")
-        for stem in {name.partition(".")[0], name.rpartition(".")[0]} - {""}:
-            yield f"{directory}/{stem}"
-        if _INDEX.search(each):
-            yield directory or "/"
+        yield from stems(each)
+
+
+def stems(reading: str) -> Iterator[str]:
+    """What a file's name may stand for: the resource without the suffix, the folder of an index."""
+    directory, _, name = reading.rpartition("/")
+    for stem in {name.partition(".")[0], name.rpartition(".")[0]} - {""}:
+        yield f"{directory}/{stem}"
+    if _INDEX.search(reading):
+        yield directory or "/"
 
 
 def _behind_scripts(reading: str) -> Iterator[str]:

@@ -7,12 +7,12 @@ import time
 
 import pytest
 
-from gateway.policy.patterns import PathSet, Tree, compile, covers, overlaps, spellings
+from gateway.policy.patterns import PathSet, Tree, by_suffix, compile, covers, overlaps, spellings
 from gateway.policy.target import ANYTHING, readings
 
 
 def fits(pattern: str, path: str) -> bool:
-    return PathSet([pattern]).match(path)
+    return path in PathSet([pattern]).inside(frozenset({path}))
 
 
 @pytest.mark.parametrize(
@@ -127,6 +127,25 @@ def test_a_path_is_in_a_set_only_if_every_reading_is() -> None:
     assert not PathSet([]).match_all(readings(b"/"))
 
 
+def test_a_file_that_is_named_is_open_but_not_what_has_its_name_without_the_suffix() -> None:
+    public = PathSet(["/favicon.ico", "/docs/index.html", "/img/*.png"])
+    assert public.match_all(readings(b"/favicon.ico"))
+    assert public.match_all(readings(b"/docs/index.html"))
+    assert not public.match_all(readings(b"/favicon"))
+    assert not public.match_all(readings(b"/docs"))
+    assert not public.match_all(readings(b"/favicon.ico/x.php/admin"))
+    assert not public.match_all(readings(b"/admin/..;/favicon.ico"))
+    assert not public.match_all(readings(b"/img/account.png"))
+
+
+@pytest.mark.parametrize(
+    ("pattern", "expected"),
+    [("/img/*.png", True), ("/{id}.pdf", True), ("/img/**", False), ("/a.ico", False), ("/", False)],
+)
+def test_a_pattern_may_take_files_by_their_suffix(pattern: str, expected: bool) -> None:
+    assert by_suffix(pattern) is expected
+
+
 def test_finding_takes_no_longer_in_ten_thousand_patterns() -> None:
     def seconds(count: int) -> float:
         tree: Tree[int] = Tree()
@@ -149,6 +168,6 @@ def test_finding_takes_no_longer_in_ten_thousand_patterns() -> None:
 def test_a_long_path_is_walked_in_time_with_its_length() -> None:
     paths = PathSet(["/**/a/**/a/**/a/**/b", "/x*a*a*a*a*b"])
     started = time.process_time()
-    assert not paths.match("/a" * 4096)
-    assert not paths.match("/x" + "a" * 8192)
+    assert not paths.match_all(frozenset({"/a" * 4096}))
+    assert not paths.match_all(frozenset({"/x" + "a" * 8192}))
     assert time.process_time() - started < 0.25
