@@ -7,6 +7,7 @@ import json
 import os
 import sqlite3
 import stat
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
@@ -69,6 +70,18 @@ async def test_what_was_written_is_there_when_the_file_is_opened_again(path: Pat
         assert database.all(str, TEXTS) == expected
         assert await database.change(ADD, "b") == 1
         await database.close()
+
+
+@in_a_loop
+async def test_a_file_that_another_process_is_making_is_waited_for(path: Path) -> None:
+    with closing(sqlite3.connect(path, isolation_level=None, check_same_thread=False)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        made = threading.Timer(0.1, other.execute, ["COMMIT"])
+        made.start()
+        database = open_database(path)
+        made.join()
+    assert database.all(str, TEXTS) == ["a"]
+    await database.close()
 
 
 @in_a_loop

@@ -65,10 +65,11 @@ async def test_an_update_is_stored_with_the_next_version(confirmations: Confirma
     assert await confirmations.get("c", NOW) == replace(FULL, version=1)
 
 
-async def test_an_update_of_an_older_version_changes_nothing(confirmations: ConfirmationStore) -> None:
+@pytest.mark.parametrize("version", [0, 2])
+async def test_an_update_of_another_version_changes_nothing(confirmations: ConfirmationStore, version: int) -> None:
     await confirmations.put(PLAIN, None, LIMITS)
     assert await confirmations.update(replace(PLAIN, ticket="first"), NOW)
-    assert not await confirmations.update(replace(PLAIN, ticket="second"), NOW)
+    assert not await confirmations.update(replace(PLAIN, ticket="second", version=version), NOW)
     assert await confirmations.get("c", NOW) == replace(PLAIN, ticket="first", version=1)
 
 

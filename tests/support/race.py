@@ -24,7 +24,7 @@ def race(contend: Callable[[Path], list[T]], path: Path, *, processes: int = 2) 
 
 def on_your_marks() -> None:
     """Wait for the others."""
-    _barrier.wait(timeout=20)
+    _barrier.wait(timeout=10)
 
 
 def _enter(barrier: Barrier) -> None:
