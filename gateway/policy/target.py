@@ -152,7 +152,7 @@ _REWRITES: tuple[Callable[[bytes], bytes], ...] = (
 
 
 def _normal(path: bytes) -> str:
-    return _SLASHES.sub("/", text(path)).rstrip("/") or "/"
+    return _SLASHES.sub("/", text(path).lower()).rstrip("/") or "/"
 
 
 def _served(reading: str) -> Iterator[str]:

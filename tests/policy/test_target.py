@@ -197,6 +197,7 @@ ALPHABET = st.sampled_from(
         "%20",
         "%3b",
         "%c0%af",
+        "%c1%81",
         "%u002e",
         "(s(x))",
         ".php",
