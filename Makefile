@@ -1,1 +1,45 @@
 # One command per job. CI calls the same.
+
+PYTHON ?= python3
+BIN := .venv/bin
+
+.PHONY: demo setup test lint bench
+
+demo: .venv/runs
+	@$(BIN)/gateway demo
+
+setup: .venv/tests
+
+test: .venv/tests tests/browser/node_modules
+	@tests/need.sh chromium=chromium /usr/share/fonts/truetype/dejavu/DejaVuSans.ttf=fonts-dejavu-core \
+	  '/usr/share/dokuwiki/doku.php=php-cli php-cgi php-xml dokuwiki'
+	@$(BIN)/pytest $(ARGS)
+
+lint: .venv/tests
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+
+bench: .venv/runs
+	@tests/need.sh nginx=nginx-light wrk=wrk
+	@$(BIN)/python bench/run.py
+
+# An older Python, or a Debian without python3-venv, is the usual reason why this fails: say so.
+.venv/bin/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo "Python 3.11 or newer is needed: make PYTHON=/path/to/it $(MAKECMDGOALS)" >&2; exit 1; }
+	@$(PYTHON) -c 'import ensurepip' 2>/dev/null || tests/need.sh ensurepip=python3-venv
+	$(PYTHON) -m venv .venv
+
+.venv/runs: .venv/bin/python pyproject.toml
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable .
+	@touch $@
+
+.venv/tests: .venv/bin/python pyproject.toml
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[test,lint]'
+	@touch .venv/runs $@
+
+tests/browser/node_modules: tests/browser/package-lock.json
+	@tests/need.sh npm=npm
+	npm ci --prefix tests/browser --no-audit --no-fund --loglevel=error
+	@touch $@

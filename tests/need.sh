@@ -1,0 +1,27 @@
+#!/bin/sh
+# need.sh PROGRAM=PACKAGE ...: makes sure that each program (or file, if it begins with a slash) is there.
+# As root on Debian it installs the packages of those that are not; elsewhere it says what is missing, and fails.
+set -eu
+
+missing=
+for pair; do
+  thing=${pair%%=*}
+  case $thing in
+    /*) [ -e "$thing" ] && continue ;;
+    *) command -v "$thing" >/dev/null && continue ;;
+  esac
+  missing="$missing ${pair#*=}"
+done
+[ -n "$missing" ] || exit 0
+
+if [ "$(id -u)" != 0 ] || ! command -v apt-get >/dev/null; then
+  echo "Missing here:$missing" >&2
+  echo "On Debian: sudo apt-get install --no-install-recommends$missing" >&2
+  exit 1
+fi
+
+export DEBIAN_FRONTEND=noninteractive
+[ ! -f "$(dirname "$0")/apps/debconf" ] || debconf-set-selections "$(dirname "$0")/apps/debconf"
+apt-get update -qq
+# shellcheck disable=SC2086  # a list of words
+apt-get install -y -qq --no-install-recommends $missing >/dev/null
