@@ -7,6 +7,7 @@ import asyncio
 import os
 import secrets
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -18,11 +19,11 @@ from urllib.parse import urlsplit
 from gateway.app import open_directory, open_state, serve
 from gateway.config.load import load
 from gateway.config.settings import Settings
-from gateway.errors import UpstreamUnreachable
+from gateway.errors import ConfigError, UpstreamUnreachable
 from gateway.flows.people import People
 from gateway.verifiers.password import PasswordVerifier
 
-NAME, DISPLAY_NAME, PASSWORD = "ada", "Ada Lovelace", "correct horse battery"
+NAME, DISPLAY_NAME, PASSWORD = "alice", "Alice", "correct horse battery"
 
 WELCOME = """
   The demo runs at  {url}
@@ -37,10 +38,10 @@ WELCOME = """
 
 def run(args: argparse.Namespace) -> int:
     """The command."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # so that everything below is put away
     with tempfile.TemporaryDirectory(prefix="gateway-demo-") as folder:
         config = Path(folder, "routes.toml")
-        _prepare(args.config, config)
-        settings = load(config, env=os.environ)
+        settings = _prepared(args.config, config)
         asyncio.run(_add_person(settings))
         port = urlsplit(settings.apps[0].upstream).port or 80
         command = [sys.executable, "-m", "gateway.demo.notes", "--port", str(port)]
@@ -53,13 +54,17 @@ def run(args: argparse.Namespace) -> int:
                 notes.terminate()
 
 
-def _prepare(example: Path, config: Path) -> None:
-    """A copy of the example, with a secret of its own beside it."""
+def _prepared(example: Path, config: Path) -> Settings:
+    """Those of a copy of the example, with a secret of its own beside it."""
     if example.is_file():
         shutil.copyfile(example, config)
     secret = config.with_name("gateway.secret")
     secret.touch(0o600)
     secret.write_text(secrets.token_urlsafe(48))
+    try:
+        return load(config, env=os.environ)
+    except ConfigError as error:
+        raise ConfigError([line.replace(str(config), str(example)) for line in error.problems]) from None
 
 
 async def _add_person(settings: Settings) -> None:

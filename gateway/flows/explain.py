@@ -122,7 +122,7 @@ def _verdict(route: Route, request: Request, body: bytes, seen: frozenset[str]) 
     bare = replace(route, methods=None, conditions=(), excepts=())
     fits = sorted(each for each in seen if RouteTable([bare]).match(request, frozenset({each})).routes)
     odd = bool(fits) and plain(request) not in fits
-    criteria = [Criterion("path", bool(fits), f"{route.path}, read as {fits[0]}" if odd else route.path)]
+    criteria = [Criterion("path", bool(fits), f"{route.path}, read as {fits[-1]}" if odd else route.path)]
     if route.excepts:
         left = RouteTable([replace(bare, excepts=route.excepts)]).match(request, seen).routes
         criteria.append(Criterion("except", bool(left) or not fits, ", ".join(route.excepts)))

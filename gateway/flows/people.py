@@ -25,6 +25,13 @@ from gateway.verifiers.password import PasswordVerifier
 
 NAME = re.compile(r"[a-z0-9._@-]{1,64}")
 
+REFUSALS = {
+    Fault.MISMATCH: "the two are not the same; type it again",
+    Fault.SHORT: "the password is too short; use 8 characters or more, such as a few words",
+    Fault.LONG: "the password is too long; use 1024 bytes or less",
+    Fault.SAME_AS_NAME: "the password is the name; choose another",
+}
+
 
 @dataclass(frozen=True, slots=True)
 class Ended:
@@ -120,12 +127,5 @@ def subject_of(name: str) -> str:
 
 def refused(password: str, again: str, subject: str) -> str:
     """Why that cannot be the password of `subject`, in words; "" if it can."""
-    match weakness(password, again, subject):
-        case None:
-            return ""
-        case Fault.MISMATCH:
-            return "the two are not the same; type it again"
-        case Fault.SAME_AS_NAME:
-            return "the password is the name; choose another"
-        case _:
-            return "the password is too short; use 8 characters or more, such as a few words"
+    fault = weakness(password, again, subject)
+    return REFUSALS[fault] if fault else ""

@@ -193,6 +193,7 @@ def test_a_name_of_other_letters_is_refused(typed):
         ("correct horse", "correct horse", ""),
         ("correct horse", "correct house", "not the same"),
         ("1234567", "1234567", "too short"),
+        ("é" * 513, "é" * 513, "too long"),
         ("ada.lovelace", "ada.lovelace", "is the name"),
         ("ADA.Lovelace", "ADA.Lovelace", "is the name"),
         ("        ", "        ", ""),
