@@ -5,7 +5,6 @@ from __future__ import annotations
 import difflib
 import stat
 from collections.abc import Iterator
-from fnmatch import fnmatchcase
 from ipaddress import ip_address
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -16,8 +15,8 @@ from gateway.config.lines import Place
 from gateway.config.settings import App, Settings
 from gateway.config.shape import File
 from gateway.config.units import spoken
-from gateway.policy import patterns
 from gateway.policy.facts import Requirement, Route
+from gateway.policy.patterns import overlaps
 from gateway.policy.routes import warnings as never_matching
 
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
@@ -80,7 +79,7 @@ def _route(place: Place, route: Route, app: App, settings: Settings) -> Iterator
         life = spoken(settings.session.absolute)
         yield Complaint((*place, "max_age"), f"is never reached: a session ends after {life}; nobody is asked again")
     for pattern in app.public:
-        if overlap(patterns.compile(pattern), patterns.compile(route.path)):
+        if overlaps(pattern, route.path):
             text = f'is partly inside public "{pattern}"; this route wins there, and people must sign in'
             yield Complaint((*place, "path"), text)
     for method in sorted((route.methods or frozenset()) - set(METHODS)):
@@ -104,18 +103,6 @@ def is_local(host: str) -> bool:
     if values.is_address(host):
         return ip_address(host.strip("[]")).is_loopback
     return host == "localhost" or host.endswith(".localhost")
-
-
-def overlap(one: patterns.Pattern, other: patterns.Pattern) -> bool:
-    """Whether some path is probably in both."""
-    if not one or not other:
-        return all(segment == "**" for segment in one or other)
-    if one[0] == "**":
-        return overlap(one[1:], other) or overlap(one, other[1:])
-    if other[0] == "**":
-        return overlap(other, one)
-    alike = fnmatchcase(one[0], other[0]) or fnmatchcase(other[0], one[0])
-    return alike and overlap(one[1:], other[1:])
 
 
 def _no_passkeys(app: App) -> str:

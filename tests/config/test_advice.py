@@ -4,9 +4,7 @@ import os
 
 import pytest
 
-from gateway.config.advice import overlap
 from gateway.config.load import check
-from gateway.policy.patterns import compile as pattern
 
 QUIET = """\
 [gateway]
@@ -105,24 +103,3 @@ def test_a_folder_where_everybody_may_write_is_no_place_for_a_store(warnings, tm
     os.chmod(tmp_path / "open", 0o777)
     [line] = warnings(PUBLIC, PUBLIC + '\nstate = "sqlite:open/state.db"')
     assert f"gateway.state: is in {tmp_path}/open, where everybody may write" in line
-
-
-@pytest.mark.parametrize(
-    ("one", "other", "expected"),
-    [
-        ("/a", "/a/", True),
-        ("/a", "/b", False),
-        ("/a/**", "/a", True),
-        ("/a/**", "/a/b/c", True),
-        ("/a/**", "/ab", False),
-        ("/**", "/anything", True),
-        ("/**/x.php", "/a/b/x.php", True),
-        ("/**/x.php", "/a/**", True),
-        ("/{id}/edit", "/7/edit", True),
-        ("/*.css", "/account", False),
-        ("/a/b", "/a", False),
-    ],
-)
-def test_two_patterns_overlap_where_one_path_is_in_both(one, other, expected):
-    assert overlap(pattern(one), pattern(other)) is expected
-    assert overlap(pattern(other), pattern(one)) is expected
