@@ -145,6 +145,7 @@ VIEWS: dict[str, View] = {
             (500, "internal"),
             (502, "upstream"),
             (503, "store-down"),
+            (503, "busy"),
             (504, "upstream"),
         )
     },
