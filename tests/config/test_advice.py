@@ -88,9 +88,13 @@ def test_a_route_that_only_a_passkey_satisfies_needs_a_place_where_passkeys_work
     assert any("can never be satisfied" in line for line in found) is not satisfiable
 
 
-def test_an_account_page_that_nobody_could_use_is_said_to_be_so(warnings):
-    [line] = warnings(QUIET, QUIET.replace("localhost", "127.0.0.1") + '[app.stepup]\nverify = ["passkey"]\n')[:1]
-    assert "app[0]: asks for a passkey on its account page, and passkeys need a host name" in line
+@pytest.mark.parametrize(
+    ("verify", "warned"),
+    [('["passkey"]', True), ('[["passkey", "password"]]', True), ('["passkey", "password"]', False)],
+)
+def test_an_account_page_where_nobody_could_add_the_first_passkey_is_said_to_be_so(verify, warned, warnings):
+    found = warnings(QUIET, f"{QUIET}[app.stepup]\nverify = {verify}\n")
+    assert any("routes.toml:4: app[0]: asks for a passkey on its account page" in line for line in found) is warned
 
 
 def test_a_secret_that_others_can_read_is_said_to_be_so(warnings, tmp_path):
