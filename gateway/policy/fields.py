@@ -9,6 +9,7 @@ import re
 import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 from gateway.policy.facts import Condition, Request
 from gateway.policy.forms import Body, Field, Media, has_body, in_body, in_query, keys, media
@@ -23,6 +24,7 @@ SHOWN_LENGTH = 200
 HIDDEN = "••••••"
 
 _SECRET = re.compile(r"pass|pwd|secret|token|credential|(?<![a-z])(?:pin|otp|totp|code|cvc|cvv|key|auth)(?![a-z])")
+_LETTER = re.compile("[a-z]")
 _CAMEL = re.compile(r"(?<=[a-z])(?=[A-Z])")
 
 
@@ -106,7 +108,20 @@ def _in_body(wanted: frozenset[str], name: str, body: Sequence[Field] | Body) ->
 
 
 def _has(wanted: frozenset[str], values: Iterable[str]) -> bool:
-    return any(not wanted or _spelled(value) in wanted for value in values)
+    return any(not wanted or _spelled(value) in wanted or _cleaned(value, wanted) for value in values)
+
+
+def _cleaned(value: str, wanted: frozenset[str]) -> bool:
+    """Whether one of `wanted` is left by an app that drops what has no place in a word: DokuWiki keeps [1-9a-z_],
+    WordPress [a-z0-9_-]. Which characters an app keeps we cannot know, but all of the word are among them."""
+    lower = value.lower()
+    return any(_dropped(word).sub("", lower) == word for word in wanted)
+
+
+@lru_cache(1024)
+def _dropped(word: str) -> re.Pattern[str]:
+    digits = "1-9" if _LETTER.search(word) else "0-9"
+    return re.compile(f"[^a-z{digits}{re.escape(word)}]+")
 
 
 def _header(name: str, request: Request) -> Iterator[str]:
@@ -126,6 +141,7 @@ def _values(fields: Iterable[Field], name: str) -> Iterator[str]:
             if "_".join(field.keys[:end]) == wanted:
                 yield field.value
                 yield from field.keys[end:]
+                yield "".join(field.keys[end:])
 
 
 def _spelled(value: str) -> str:
@@ -144,7 +160,7 @@ def show(request: Request, body: bytes | None, names: Iterable[str]) -> tuple[tu
         (name, HIDDEN if _SECRET.search(_CAMEL.sub("_", name).lower()) else _readable(field))
         for name in names
         for field in fields
-        if "_".join(field.keys) == "_".join(keys(name))
+        if not field.bare and "_".join(field.keys) == "_".join(keys(name))
     ]
     return tuple(dict.fromkeys(shown))
 

@@ -35,6 +35,7 @@ class Field(NamedTuple):
     keys: tuple[str, ...]
     value: str
     file: tuple[str, int] | None = None  # name and size in bytes, of a file sent under this name
+    bare: bool = False  # what is left to apps that drop all but ASCII; not for people to read
 
 
 class Body(Enum):
@@ -112,22 +113,28 @@ def _pairs(raw: bytes) -> Iterator[Field]:
         for pair in whole:
             if pair:
                 name, _, value = pair.partition(b"=")
-                yield Field(keys(_decoded(name)), _decoded(value))
+                yield from _read(_decoded(name), _decoded(value))
 
 
-def _decoded(raw: bytes) -> str:
-    return text(unquoted(unwidened(raw.replace(b"+", b" "))))
+def _decoded(raw: bytes) -> bytes:
+    return unquoted(unwidened(raw.replace(b"+", b" ")))
+
+
+def _read(name: bytes, value: bytes, file: tuple[str, int] | None = None) -> Iterator[Field]:
+    yield Field(keys(text(name)), text(value), file)
+    if not (name.isascii() and value.isascii()):
+        yield Field(keys(name.decode("ascii", "ignore")), value.decode("ascii", "ignore"), file, bare=True)
 
 
 def _multipart(content_type: bytes, body: bytes) -> Sequence[Field] | Body:
     read = parts(content_type, body)
     if read is None:
         return Body.UNREADABLE
-    fields = []
+    fields: list[Field] = []
     for part in read:
         file = None if part.filename is None else (text(part.filename), len(part.content))
         for name in {part.name, unquoted(part.name)}:  # browsers write a quote as %22; some apps decode that
-            fields.append(Field(keys(text(name)), text(part.content), file))
+            fields += _read(name, part.content, file)
     return fields
 
 

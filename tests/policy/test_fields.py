@@ -49,6 +49,15 @@ def in_form(body: bytes, content_type: str = FORM, asked: Condition = ACTION) ->
         b"action=%uFF44elete",
         b"\xc1\xa1ction=delete",
         b"pad=" + b"A" * 70_000 + b"&action=delete",
+        b"action=del-ete",
+        b"action=delete0",
+        b"action=d.e.l.e.t.e!",
+        b"action=%00delete",
+        b"action=del%C3%A9ete",
+        b"action=\xc1\xa4delete",
+        b"action=%EF%BD%84delete",
+        b"action[del.ete]=1",
+        b"action[%EF%BD%84delete]=1",
     ],
 )
 def test_a_field_is_found_in_every_spelling(body: bytes) -> None:
@@ -61,6 +70,8 @@ def test_a_field_is_found_in_every_spelling(body: bytes) -> None:
         b"",
         b"action=view",
         b"action=deleted_items",
+        b"action=delete2",
+        b"action=del-feet",
         b"action=undelete",
         b"action",
         b"note=action%3Ddelete&action=view",
@@ -94,11 +105,32 @@ def test_names_are_the_same_where_php_folds_them_to_the_same(field: str, body: b
 
 
 @pytest.mark.parametrize(
+    ("wanted", "sent", "held"),
+    [
+        ("delete_selected", b"a=delete_selected", True),
+        ("delete_selected", b"a=delete-_selected", True),
+        ("delete_selected", b"a=delete", False),
+        ("v1.0", b"a=v1.0", True),
+        ("v1.0", b"a=v1", False),
+        ("1", b"a=1", True),
+        ("1", b"a=10", False),
+        ("l\u00f6schen", "a=l\u00f6schen".encode(), True),
+        ("l\u00f6schen", b"a=L%D6SCHEN", True),
+        ("l\u00f6schen", b"a=lschen", False),
+        ("^a-z]\\", b"a=^a-z]\\", True),
+    ],
+)
+def test_what_apps_drop_is_never_a_part_of_the_word(wanted: str, sent: bytes, held: bool) -> None:
+    assert in_form(sent, asked=condition("form", "a", wanted)) is held
+
+
+@pytest.mark.parametrize(
     ("content_type", "body", "held"),
     [
         (TYPE, part(b'name="action"'), True),
         (TYPE, part(b'name="action"', b"view"), False),
         (TYPE, part(b'name="action[delete]"', b"1"), True),
+        (TYPE, part(b'name="action"', b"\xef\xbd\x84delete"), True),
         (TYPE, part(b'name="action"; filename=""'), True),
         (TYPE, part(b"name='action'"), True),
         (TYPE, part(b"name='x'"), True),
@@ -188,6 +220,10 @@ def test_people_are_shown_the_fields_in_the_order_of_the_route() -> None:
         ("email", "a@b.test"),
         ("id", "7"),
     )
+
+
+def test_people_are_shown_what_is_beyond_ascii_and_nothing_twice() -> None:
+    assert shown("name=Zo\u00eb".encode(), "name") == (("name", "Zo\u00eb"),)
 
 
 def test_people_are_shown_every_duplicate_once() -> None:
