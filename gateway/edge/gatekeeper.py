@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from gateway.edge.answers import Fields, Send
 from gateway.edge.body import Body, Receive
@@ -28,13 +28,27 @@ from gateway.edge.probes import Probes
 from gateway.edge.resuming import Resuming
 from gateway.errors import ClientGone, GatewayError, StoreError
 from gateway.policy.decision import decide
-from gateway.policy.facts import AuthEvent, Challenge, Decision, Forward, Reason, Refuse, Request, Route
+from gateway.policy.facts import AuthEvent, Challenge, Decision, Forward, Reason, Refuse, Request
 from gateway.policy.headers import own_cookie
 from gateway.policy.holdable import SAFE, Sender, sender
+from gateway.policy.routes import NONE, Match
 from gateway.policy.target import readings
 
 OURS = b"/.gateway/"
 ACCOUNT = b"/.gateway/account"
+
+
+class Place(NamedTuple):
+    """What a request is on: the readings of its path, and the routes they are in."""
+
+    readings: frozenset[str]
+    match: Match
+
+
+def where(gate: Gate, request: Request) -> Place:
+    """Found out before the session is read: what is sensitive is never answered from what was read a moment ago."""
+    seen = readings(request.path)
+    return Place(seen, gate.table.match(request, seen))
 
 
 class Gatekeeper:
@@ -44,7 +58,7 @@ class Gatekeeper:
         self._gates = gates
         self._trusted = trusted
         self._probes = probes
-        self._resuming = Resuming(self._judge)
+        self._resuming = Resuming(self._judge_again)
 
     async def __call__(self, scope: Any, receive: Receive, send: Send) -> None:
         gate: Gate | None = None
@@ -66,15 +80,17 @@ class Gatekeeper:
             await fail(scope["type"], gate, request, error, send)
 
     async def _http(self, gate: Gate, request: Request, scope: Any, receive: Receive, send: Send) -> None:
-        visit = await self._visit(gate, request)
+        place = where(gate, request)
+        visit = await self._visit(gate, request, place)
         if request.path.startswith(OURS) and not request.path.startswith(ACCOUNT):
             await hosted(visit, Body(receive), scope, send)
         elif not await self._resuming.resumed(visit, scope, send):
-            await self._judge(visit, Body(receive), scope, send)
+            await self._judge(visit, place, Body(receive), scope, send)
 
     async def _judge(
         self,
         visit: Visit,
+        place: Place,
         body: Body,
         scope: Any,
         send: Send,
@@ -84,7 +100,7 @@ class Gatekeeper:
         extra: Fields = (),
     ) -> None:
         """Decide, and do it. `own` are the proofs given for this very request."""
-        decision = await self._decide(visit, body, own)
+        decision = await self._decide(visit, place, body, own)
         if isinstance(decision, Challenge) and not own:
             decision = await redeemed(visit, decision, body)
         if isinstance(decision, Forward | Refuse) and decision.routes:
@@ -109,13 +125,15 @@ class Gatekeeper:
             case Refuse():
                 await refuse(visit, decision, send)
 
-    async def _decide(self, visit: Visit, body: Body, own: Sequence[AuthEvent]) -> Decision:
+    async def _judge_again(self, visit: Visit, body: Body, scope: Any, send: Send, **given: Any) -> None:
+        """A held request, which is elsewhere than the one that resumes it."""
+        await self._judge(visit, where(visit.gate, visit.request), body, scope, send, **given)
+
+    async def _decide(self, visit: Visit, place: Place, body: Body, own: Sequence[AuthEvent]) -> Decision:
         gate, request, session = visit.gate, visit.request, visit.session
-        seen = readings(request.path)
-        match = gate.table.match(request, seen)
-        routes: tuple[Route, ...] = match.routes
-        if match.undecided:
-            routes = gate.table.settle(match, request, await body.whole(gate.inspect_max))
+        seen, routes = place.readings, place.match.routes
+        if place.match.undecided:
+            routes = gate.table.settle(place.match, request, await body.whole(gate.inspect_max))
         enforced = any(not route.report for route in routes)
         if visit.store_down and (enforced or not gate.public.match_all(seen)):
             return Refuse(Reason.STORE_DOWN, routes)
@@ -130,12 +148,15 @@ class Gatekeeper:
                 return Refuse(Reason.CROSS_SITE, routes)
         return decision
 
-    async def _visit(self, gate: Gate, request: Request) -> Visit:
+    async def _visit(self, gate: Gate, request: Request, place: Place) -> Visit:
         token = own_cookie(request.values(b"cookie"), gate.cookies.name(SESSION))
         if token is None:
             return Visit(gate, request, None)
         try:
-            found = await gate.sessions.find(token, gate.app.name, int(request.now))
+            if place.match is NONE and not request.path.startswith(OURS):
+                found = await gate.sessions.recent(token, gate.app.name, request.now)
+            else:
+                found = await gate.sessions.find(token, gate.app.name, int(request.now))
         except StoreError:
             return Visit(gate, request, None, store_down=True)
         if found is not None and found.alive:
@@ -144,8 +165,9 @@ class Gatekeeper:
 
     async def _websocket(self, gate: Gate, request: Request, scope: Any, receive: Receive, send: Send) -> None:
         """A handshake is decided like any request; it has no body, and its Origin must be ours (ASVS 4.4.2)."""
-        visit = await self._visit(gate, request)
-        decision = await self._decide(visit, Body(nothing), ())
+        place = where(gate, request)
+        visit = await self._visit(gate, request, place)
+        decision = await self._decide(visit, place, Body(nothing), ())
         if isinstance(decision, Forward) and request.values(b"origin") != [gate.app.origin.encode()]:
             decision = Refuse(Reason.CROSS_SITE, decision.routes)
         if decision.routes or not isinstance(decision, Forward):

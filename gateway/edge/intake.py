@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Sequence
+from functools import lru_cache
 from ipaddress import IPv4Network, IPv6Network, ip_address
 from typing import Any
 
@@ -22,7 +23,7 @@ Networks = Sequence[IPv4Network | IPv6Network]
 HOST = re.compile(rb"([a-z0-9_.-]+|\[[0-9a-f:.]+\])(?::[0-9]{1,5})?", re.IGNORECASE)
 METHOD = re.compile(r"[A-Z][A-Z0-9-]*")
 REQUEST_ID = re.compile(rb"[A-Za-z0-9._-]{8,128}")
-VERSIONS = frozenset({"1.0", "1.1", "2", "3"})
+VERSIONS = frozenset({"1.0", "1.1"})
 TUNNELS = frozenset({"CONNECT", "TRACE"})
 
 
@@ -36,14 +37,31 @@ def intake(scope: Scope, now: float, trusted: Networks) -> Request:
         raise MalformedRequest("a method is written in upper case")
     if method in TUNNELS:
         raise MalformedRequest(f"{method} is not served here", 405)
-    host = _host(headers)
-    _framing(headers, scope["http_version"])
+    host = _checked(headers, scope["http_version"])
     authority, target = origin_form(_raw_target(scope))
     if authority is not None and _name(authority) != host:
         raise MalformedRequest("the target names another host than the Host field")
     path, _, query = target.partition(b"?")
     client, id = _client(scope, headers, trusted)
     return Request(method, target, path, query, headers, host, client, id, now)
+
+
+def _checked(headers: Headers, version: str) -> str:
+    """The host; raises for what leaves host or framing in doubt (RFC 9112, 3.2, 6.1 and 6.3)."""
+    hosts = lengths = codings = 0
+    host = b""
+    for name, value in headers:
+        if name == b"host":
+            hosts, host = hosts + 1, value
+        elif name == b"content-length":
+            lengths += 1 if value.isdigit() else 2
+        elif name == b"transfer-encoding":
+            codings += 1 if value.lower() == b"chunked" and version != "1.0" else 2
+    if hosts != 1:
+        raise MalformedRequest("exactly one Host field is needed")
+    if lengths + codings > 1:
+        raise MalformedRequest("the length of the body is not clear")
+    return _name(host)
 
 
 def _raw_target(scope: Scope) -> bytes:
@@ -56,27 +74,12 @@ def _raw_target(scope: Scope) -> bytes:
     return path + b"?" + query if query else path
 
 
-def _host(headers: Headers) -> str:
-    hosts = [value for name, value in headers if name == b"host"]
-    if len(hosts) != 1:
-        raise MalformedRequest("exactly one Host field is needed")  # RFC 9112, 3.2
-    return _name(hosts[0])
-
-
+@lru_cache(256)
 def _name(authority: bytes) -> str:
     found = HOST.fullmatch(authority)
     if found is None:
         raise MalformedRequest("that is no host")
     return found[1].decode("ascii").lower().rstrip(".")
-
-
-def _framing(headers: Headers, version: str) -> None:
-    lengths = [value for name, value in headers if name == b"content-length"]
-    codings = [value for name, value in headers if name == b"transfer-encoding"]
-    if codings and (lengths or version == "1.0" or len(codings) > 1 or codings[0].lower() != b"chunked"):
-        raise MalformedRequest("the length of the body is not clear")  # RFC 9112, 6.1 and 6.3
-    if len(lengths) > 1 or (lengths and not lengths[0].isdigit()):
-        raise MalformedRequest("the length of the body is not clear")
 
 
 def _client(scope: Scope, headers: Headers, trusted: Networks) -> tuple[str, str]:

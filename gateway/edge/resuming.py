@@ -58,12 +58,13 @@ class Resuming:
 
     async def _ticket(self, visit: Visit) -> Ticket | None:
         request, session = visit.request, visit.session
-        if request.method != "GET" or not navigates(request) or session is None or session.superseded:
+        cookies = [field for field in request.values(b"cookie") if b"gateway_ticket_" in field]
+        if not cookies or request.method != "GET" or not navigates(request) or session is None or session.superseded:
             return None
         if sender(request, visit.gate.app.origin) not in (Sender.SAME, Sender.UNKNOWN):
             return None
         target, now = request.target.decode("latin-1"), int(request.now)
-        for field in request.values(b"cookie"):
+        for field in cookies:
             for id, secret in VALUE.findall(field):
                 confirmation = await visit.gate.stepup.find(id.decode(), session, now)
                 if confirmation is not None and confirmation.held and confirmation.target == target:
