@@ -42,7 +42,7 @@ MANY = 4096
 """Sessions remembered at once."""
 
 RECENT = 1.0
-"""Seconds that what was read of a session serves ordinary requests; what is sensitive always reads the store (law 6)."""
+"""Seconds that what was read of a session serves ordinary requests; the sensitive ones read the store (law 6)."""
 
 
 class Sessions:
