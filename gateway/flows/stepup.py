@@ -14,15 +14,16 @@ from __future__ import annotations
 
 import hashlib
 import secrets
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from gateway.config.secrets import Keyring
 from gateway.config.settings import App
+from gateway.flows.asking import Asking, Prompt
 from gateway.flows.hold import seal, unseal
 from gateway.flows.proof import NotProved, Prover
 from gateway.flows.sessions import Found, Sessions
-from gateway.policy.decision import by_itself, judge, missing
+from gateway.policy.decision import by_itself, judge
 from gateway.policy.facts import (
     AuthEvent,
     Challenge,
@@ -40,19 +41,6 @@ from gateway.verifiers.base import Site
 
 GRANT = "granted"
 """The ticket of a confirmation that no browser carries: its request is recognised by what it is."""
-
-ASKING = 300
-"""Seconds a page's WebAuthn challenge waits for its answer."""
-
-
-@dataclass(frozen=True, slots=True)
-class Prompt:
-    """What to ask now. `ways` are all that could be asked, the one to show first; `step` of `steps`."""
-
-    route: Route
-    ways: tuple[str, ...]
-    step: int
-    steps: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +83,7 @@ class StepUp:
         self._prover = prover
         self._keyring = keyring
         self._limits = limits
+        self.asking = Asking(site, routes, prover, state.once)
 
     async def ask(
         self,
@@ -109,9 +98,9 @@ class StepUp:
         """Write down what is asked. `verdict` is None for a script's call, which is never held."""
         now = int(request.now)
         if decision.routes:
-            route, ways = await self._ways(session, decision.routes, (), now)
+            route, ways = await self.asking.ways(session, decision.routes, (), now)
             if route is not None and ways is None:
-                return await self._refusal(session, route)
+                return await self.asking.refusal(session, route)
         hold_for = min((route.hold_for for route in decision.routes), default=self._app.hold_for)
         comes_back = verdict in (None, Declined.TOO_LARGE, Declined.QUOTA)
         confirmation = Confirmation(
@@ -132,7 +121,8 @@ class StepUp:
         if isinstance(verdict, Hold):
             if await self._keep(confirmation, request, verdict, body):
                 return confirmation
-            confirmation = replace(confirmation, held=False, declined=Declined.QUOTA.value)
+            known = self._known_id(session, request, shown)
+            confirmation = replace(confirmation, id=known, held=False, declined=Declined.QUOTA.value)
         elif comes_back:
             before = await self._state.confirmations.get(confirmation.id, now)
             if before is not None and not before.ticket:
@@ -148,34 +138,12 @@ class StepUp:
         mine = confirmation.session == session.ref and confirmation.subject == session.subject
         return confirmation if mine and all(name in self._routes for name in confirmation.routes) else None
 
-    async def prompt(self, confirmation: Confirmation, session: Session, now: int) -> Prompt | Refuse | None:
-        """What to ask next; None when everything is satisfied."""
-        routes = [self._routes[name] for name in confirmation.routes]
-        route, ways = await self._ways(session, routes, confirmation.events, now)
-        if route is None:
-            return None
-        if ways is None:
-            return await self._refusal(session, route)
-        fewest = min(len(each) for each in ways)
-        done = len({event.verifier for event in confirmation.events})
-        offered = dict.fromkeys(each[0] for each in ways if len(each) == fewest or not done)
-        return Prompt(route, tuple(offered), done + 1, done + fewest)
-
-    async def start(self, confirmation: Confirmation, session: Session, way: str, now: int) -> str:
-        """What the browser needs to answer by `way`, "" if nothing; good for one answer."""
-        credentials = await self._prover.credentials(session.subject)
-        started = self._prover.verifiers[way].start(credentials, self._site, session.signed_in_at)
-        if started.secret:
-            key = f"confirm:{confirmation.id}:{way}"
-            await self._state.once.put(key, started.secret, now=now, expires_at=now + ASKING)
-        return started.options
-
     async def answer(
         self, confirmation: Confirmation, found: Found, way: str, fields: Mapping[str, str], address: str, now: int
     ) -> Confirmed | NotProved | Ended | None:
         """Check one answer; None when the session was renewed or ended meanwhile, or `way` is not asked."""
         session = found.session
-        prompt = await self.prompt(confirmation, session, now)
+        prompt = await self.asking.prompt(confirmation, session, now)
         if not isinstance(prompt, Prompt) or way not in prompt.ways:
             return None
         outcome = await self._prover.check(
@@ -186,7 +154,7 @@ class StepUp:
             address=address,
             since=session.signed_in_at,
             now=now,
-            secret=await self._state.once.pop(f"confirm:{confirmation.id}:{way}", now) or b"",
+            secret=await self.asking.started(confirmation, way, now),
         )
         if isinstance(outcome, NotProved):
             if outcome.reason is Reason.WRONG and await self._prover.throttle.wrong(session.ref, now):
@@ -271,36 +239,13 @@ class StepUp:
             return None
         token, session = renewed
         confirmation = replace(confirmation, events=(*confirmation.events, event))
-        done = await self.prompt(confirmation, session, now) is None
+        done = await self.asking.prompt(confirmation, session, now) is None
         if done:
             await self._prover.throttle.right(session.subject, session.ref)
             ticket = await self.satisfied(confirmation, now)
             return Confirmed(token, session, confirmation, event, True, ticket)
         await self._state.confirmations.update(confirmation, now)
         return Confirmed(token, session, confirmation, event, False)
-
-    async def _ways(
-        self, session: Session, routes: Sequence[Route], own: Sequence[AuthEvent], now: int
-    ) -> tuple[Route | None, list[tuple[str, ...]] | None]:
-        """The first route not satisfied, and for each combination this person can show, what is left of it."""
-        credentials = await self._prover.credentials(session.subject)
-        usable = self._prover.usable(credentials, self._site, session.signed_in_at)
-        first: tuple[Route | None, list[tuple[str, ...]] | None] = (None, [])
-        for route in routes:
-            if judge(route, session, own, now).reason is Reason.FRESH:
-                continue
-            left = [each for each in missing(route.requirement, session.events, own, now) if usable.issuperset(each)]
-            if not left:
-                return route, None
-            if first[0] is None:
-                first = (route, left)
-        return first
-
-    async def _refusal(self, session: Session, route: Route) -> Refuse:
-        """They cannot show what it asks for; perhaps they could after signing in again (laws 8 and 9)."""
-        usable = self._prover.usable(await self._prover.credentials(session.subject), self._site, None)
-        later = any(usable.issuperset(every) for every in route.requirement.verify)
-        return Refuse(Reason.TOO_NEW if later else Reason.NO_VERIFIER, (route,))
 
     def _known_id(self, session: Session, request: Request, shown: tuple[tuple[str, str], ...]) -> str:
         fields = hashlib.sha256(repr(shown).encode()).digest()

@@ -12,8 +12,9 @@ from gateway.edge.gate import Visit
 from gateway.edge.pages.reply import common, html, onward
 from gateway.edge.resuming import ticket_cookie
 from gateway.edge.views import Confirm, Confirmed, Failure
+from gateway.flows.asking import Prompt
 from gateway.flows.proof import NotProved
-from gateway.flows.stepup import GRANT, Ended, Prompt
+from gateway.flows.stepup import GRANT, Ended
 from gateway.flows.stepup import Confirmed as Done
 from gateway.policy.decision import by_itself
 from gateway.policy.facts import Confirmation, Reason, Refuse, Session
@@ -47,7 +48,7 @@ async def answer(request: Request) -> Response:
     if not posted_by_person(visit, fields.get("csrf", ""), session.ref) or visit.found is None:
         return html(visit, Failure(**common(visit), status=403, reason="forged"), 403)
     way, now = fields.get("way", ""), int(visit.request.now)
-    prompt = await visit.gate.stepup.prompt(confirmation, session, now)
+    prompt = await visit.gate.stepup.asking.prompt(confirmation, session, now)
     if prompt is None:  # another tab confirmed meanwhile
         return _onward(visit, confirmation, await visit.gate.stepup.satisfied(confirmation, now))
     outcome = await visit.gate.stepup.answer(confirmation, visit.found, way, fields, visit.request.client, now)
@@ -97,8 +98,8 @@ async def _confirmation(visit: Visit, id: str) -> tuple[Confirmation, Session] |
 async def _ask(
     visit: Visit, confirmation: Confirmation, session: Session, way: str, failed: NotProved | None = None
 ) -> Response:
-    stepup, now = visit.gate.stepup, int(visit.request.now)
-    prompt = await stepup.prompt(confirmation, session, now)
+    asking, now = visit.gate.stepup.asking, int(visit.request.now)
+    prompt = await asking.prompt(confirmation, session, now)
     if isinstance(prompt, Refuse):
         return html(visit, no_verifier(visit, prompt), 403)
     ways = prompt.ways if isinstance(prompt, Prompt) else ()
@@ -114,7 +115,7 @@ async def _ask(
         way=way,
         others=tuple(each for each in ways if each != way),
         shown=confirmation.shown,
-        options=await stepup.start(confirmation, session, way, now) if way else "",
+        options=await asking.start(confirmation, session, way, now) if way else "",
         lasts=0 if by_itself(route.requirement) else route.requirement.max_age,
         step=prompt.step if isinstance(prompt, Prompt) else 1,
         steps=prompt.steps if isinstance(prompt, Prompt) else 1,
