@@ -1,0 +1,79 @@
+"""DokuWiki as Debian packages it, on PHP's own web server. What it writes goes into a folder of the test's."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from tests.support.processes import Program, free_port, running
+
+CODE = Path("/usr/share/dokuwiki")
+SHIPPED = Path("/etc/dokuwiki")
+WIKI_PASSWORD = "wiki-admin-pw1"
+DATA = ("attic", "cache", "index", "locks", "log", "media", "media_attic", "media_meta", "meta", "pages", "tmp")
+LOCAL = """<?php
+$conf['useacl'] = 1;
+$conf['superuser'] = '@admin';
+$conf['savedir'] = '{data}';
+"""
+PAGES = {"start": "The start page.", "profile": "A page that is named like an action."}
+LOGGED = re.compile(r"\[\d{3}\]: (\S+ \S+)")
+
+
+@dataclass
+class DokuWiki:
+    """One wiki; its only person is the wiki's own administrator, `admin`."""
+
+    folder: Path
+    port: int
+    program: Program
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    def emails(self) -> dict[str, str]:
+        """The address of each of the wiki's people, by name, from its own file."""
+        lines = [line for line in (self.folder / "conf/users.auth.php").read_text().splitlines() if ":" in line]
+        return {fields[0]: fields[3] for fields in (line.split(":") for line in lines)}
+
+    def seen(self) -> list[str]:
+        """Method and target of every request it has answered so far, from the log of its web server."""
+        return LOGGED.findall(self.program.output())
+
+
+@contextmanager
+def dokuwiki(folder: Path) -> Iterator[DokuWiki]:
+    """The wiki, from when it shows its start page until the end of the block."""
+    missing = [what for what in ("php", "php-cgi") if shutil.which(what) is None]
+    if missing or not (CODE / "doku.php").exists():
+        raise RuntimeError(
+            "DokuWiki and PHP are needed: apt-get install --no-install-recommends php-cli php8.2-cgi php-xml dokuwiki"
+        )
+    _write(folder)
+    port = free_port()
+    settings = {"auto_prepend_file": folder / "prepend.php", "session.save_path": folder / "data/tmp"}
+    php = ["php", *(f"-d{name}={value}" for name, value in settings.items()), "-ddisplay_errors=0"]
+    with running([*php, "-S", f"127.0.0.1:{port}", "-t", CODE], folder, port=port, ready="/doku.php") as program:
+        yield DokuWiki(folder, port, program)
+
+
+def _write(folder: Path) -> None:
+    conf, data = folder / "conf", folder / "data"
+    shutil.copytree(SHIPPED, conf, symlinks=True)
+    for name in DATA:
+        (data / name).mkdir(parents=True)
+    for name, text in PAGES.items():
+        (data / "pages" / f"{name}.txt").write_text(text)
+    for name in ("acl.auth.php", "users.auth.php"):
+        (conf / name).unlink()
+    password = hashlib.md5(WIKI_PASSWORD.encode()).hexdigest()
+    (conf / "users.auth.php").write_text(f"admin:{password}:Ann Admin:ann@example.test:admin,user\n")
+    (conf / "acl.auth.php").write_text("*\t@ALL\t8\n")
+    (conf / "local.php").write_text(LOCAL.format(data=data))
+    (folder / "prepend.php").write_text(f"<?php define('DOKU_CONF', '{conf}/');")
