@@ -10,14 +10,17 @@ import gc
 import itertools
 import os
 import signal
+import socket
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import uvicorn
+from uvicorn.config import STARTUP_FAILURE
 from uvicorn.supervisors.multiprocess import Multiprocess
 
 from gateway.audit import Audit
@@ -33,7 +36,7 @@ from gateway.edge.probes import Probes
 from gateway.edge.render import Renderer
 from gateway.edge.server import serve_config
 from gateway.edge.upstream import Upstream
-from gateway.errors import ConfigError, StoreError
+from gateway.errors import ConfigError, GatewayError, StoreError
 from gateway.flows.enrol import Enrol
 from gateway.flows.proof import Prover
 from gateway.flows.sessions import Sessions
@@ -231,24 +234,37 @@ class Workers(Multiprocess):
                 os.kill(process.pid, signal.SIGHUP)
 
 
+class Server(uvicorn.Server):
+    """One worker. A signal that ended it in good order is not raised again: the exit status is 0."""
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        with super().capture_signals():
+            yield
+            self._captured_signals.clear()
+
+
 def serve(path: Path, workers: int) -> int:
-    """Run until a signal ends it. The exit status."""
+    """Run until a signal ends it. The exit status. Raises ConfigError, and GatewayError if it cannot listen."""
     settings = load(path, env=os.environ)
     os.environ[CONFIG] = str(path.resolve())
-    host, port = settings.listen
-    config = uvicorn.Config(
-        "gateway.app:from_environment",
-        factory=True,
-        host=host,
-        port=port,
-        workers=workers,
-        log_level="warning",
-        **serve_config(),
-    )
-    sockets = [config.bind_socket()]
+    listening = _listen(*settings.listen)
+    app = "gateway.app:from_environment"
+    config = uvicorn.Config(app, factory=True, workers=workers, log_level="warning", **serve_config())
     if workers > 1:
-        Workers(config, sockets=sockets).run()
-        return 0
-    server = uvicorn.Server(config)
-    server.run(sockets=sockets)
+        supervisor = Workers(config, sockets=[listening])
+        supervisor.run()
+        return 1 if any(process.exitcode == STARTUP_FAILURE for process in supervisor.processes) else 0
+    server = Server(config)
+    server.run(sockets=[listening])
     return 0 if server.started else 1
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        listening = socket.create_server((host, port), family=family, backlog=2048)
+    except OSError as error:
+        raise GatewayError(f"cannot listen on {host}:{port}: {error.strerror}") from error
+    listening.set_inheritable(True)
+    return listening

@@ -25,6 +25,9 @@ from gateway.verifiers.password import PasswordVerifier
 
 NAME, DISPLAY_NAME, PASSWORD = "alice", "Alice", "correct horse battery"
 
+PACKAGED = Path(__file__).parent / "demo" / "routes.toml"
+"""The example, where there is no checkout around this file."""
+
 WELCOME = """
   The demo runs at  {url}
   Sign in as        {name}
@@ -41,9 +44,11 @@ def run(args: argparse.Namespace) -> int:
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # so that everything below is put away
     with tempfile.TemporaryDirectory(prefix="gateway-demo-") as folder:
         config = Path(folder, "routes.toml")
-        settings = _prepared(args.config, config)
+        settings = _prepared(args.config if args.config.is_file() else PACKAGED, config)
         asyncio.run(_add_person(settings))
         port = urlsplit(settings.apps[0].upstream).port or 80
+        if _answers(port):
+            raise UpstreamUnreachable(f"something else listens on port {port}, where the sample app should")
         command = [sys.executable, "-m", "gateway.demo.notes", "--port", str(port)]
         with subprocess.Popen(command) as notes:  # noqa: S603
             try:
@@ -81,8 +86,12 @@ def _wait_for(notes: subprocess.Popen[bytes], port: int) -> None:
     for _ in range(100):
         if notes.poll() is not None:
             break
-        with socket.socket() as probe:
-            if probe.connect_ex(("127.0.0.1", port)) == 0:
-                return
+        if _answers(port):
+            return
         time.sleep(0.05)
-    raise UpstreamUnreachable(f"the sample app did not start on port {port}; is something else there?")
+    raise UpstreamUnreachable(f"the sample app did not start on port {port}")
+
+
+def _answers(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0

@@ -214,7 +214,7 @@ def test_the_demo_runs_and_leaves_nothing_behind(tmp_path):
         assert status_of(port, "/account/email") in (303, 401)
     finally:
         demo.signal(signal.SIGTERM)
-        assert demo.process.wait(15) == 130
+        assert demo.process.wait(15) == 0
     assert list(temporary.iterdir()) == []
     with socket.socket() as probe:
         assert probe.connect_ex(("127.0.0.1", upstream)) != 0

@@ -9,6 +9,7 @@ from typing import Any
 Send = Callable[[Any], Awaitable[None]]
 Fields = Sequence[tuple[bytes, bytes]]
 
+NO_SNIFFING = (b"x-content-type-options", b"nosniff")
 NEVER_CACHED = ((b"cache-control", b"no-store"), (b"vary", b"Cookie"))
 
 
@@ -17,7 +18,7 @@ async def answer(send: Send, status: int, body: bytes, content_type: bytes, fiel
     headers = [
         (b"content-type", content_type),
         (b"content-length", str(len(body)).encode()),
-        (b"x-content-type-options", b"nosniff"),
+        NO_SNIFFING,
         *NEVER_CACHED,
         *fields,
     ]

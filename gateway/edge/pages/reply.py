@@ -7,7 +7,7 @@ from typing import Any, TypedDict
 
 from starlette.responses import Response
 
-from gateway.edge.answers import NEVER_CACHED, Send
+from gateway.edge.answers import NEVER_CACHED, NO_SNIFFING, Send
 from gateway.edge.csrf import token
 from gateway.edge.gate import Visit
 from gateway.edge.render import PAGE_HEADERS
@@ -42,7 +42,7 @@ def html(visit: Visit, view: View, status: int = 200, fields: Iterable[tuple[byt
     """The page, in the reader's language, never cached."""
     languages = (visit.request.header(b"accept-language") or b"").decode("latin-1")
     response = Response(visit.gate.renderer.page(view, languages=languages), status, media_type="text/html")
-    response.raw_headers += [*NEVER_CACHED, *PAGE_HEADERS, *fields]
+    response.raw_headers += [*NEVER_CACHED, NO_SNIFFING, *PAGE_HEADERS, *fields]
     return response
 
 
