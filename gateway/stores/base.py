@@ -44,8 +44,9 @@ class SessionStore(Protocol):
 
 
 class HoldLimits(NamedTuple):
-    """Quotas for held requests, in requests and in bytes of sealed body."""
+    """Quotas: of confirmations a session may have open, and of held requests, in requests and bytes of sealed body."""
 
+    pending: int = 200
     per_session: int = 20
     session_bytes: int = 8 << 20
     total_bytes: int = 256 << 20

@@ -32,8 +32,8 @@ SCHEMA = (
     """,
 )
 
-HELD_BY_SESSION = """
-    SELECT count(size), coalesce(sum(size), 0) FROM confirmations WHERE session = ? AND expires_at > ? AND id <> ?
+OF_SESSION = """
+    SELECT count(*), count(size), coalesce(sum(size), 0) FROM confirmations WHERE session = ? AND expires_at > ? AND id <> ?
 """
 HELD_BY_ALL = "SELECT coalesce(sum(size), 0) FROM confirmations WHERE expires_at > ? AND id <> ?"
 PUT = "INSERT INTO confirmations (id, session, expires_at, version, ticket, size, facts) VALUES (?, ?, ?, ?, ?, ?, ?)"
@@ -78,7 +78,7 @@ class SqliteConfirmations:
 
 
 def _put(db: sqlite3.Connection, confirmation: Confirmation, sealed: bytes | None, limits: HoldLimits) -> bool:
-    if sealed is not None and not _fits(db, confirmation, len(sealed), limits):
+    if not _fits(db, confirmation, sealed, limits):
         return False
     facts = confirmation_text(confirmation)
     db.execute(FORGET, (confirmation.id,))
@@ -99,12 +99,14 @@ def _put(db: sqlite3.Connection, confirmation: Confirmation, sealed: bytes | Non
     return True
 
 
-def _fits(db: sqlite3.Connection, confirmation: Confirmation, size: int, limits: HoldLimits) -> bool:
+def _fits(db: sqlite3.Connection, confirmation: Confirmation, sealed: bytes | None, limits: HoldLimits) -> bool:
     others = (confirmation.created_at, confirmation.id)
-    held, held_bytes = db.execute(HELD_BY_SESSION, (confirmation.session, *others)).fetchone()
+    pending, held, held_bytes = db.execute(OF_SESSION, (confirmation.session, *others)).fetchone()
+    if pending >= limits.pending or sealed is None:
+        return bool(pending < limits.pending)
     (total_bytes,) = db.execute(HELD_BY_ALL, others).fetchone()
     room = min(limits.session_bytes - held_bytes, limits.total_bytes - total_bytes)
-    return bool(held < limits.per_session and size <= room)
+    return bool(held < limits.per_session and len(sealed) <= room)
 
 
 def _claim(db: sqlite3.Connection, id: str, ticket: str, now: int) -> tuple[Confirmation, bytes | None] | None:

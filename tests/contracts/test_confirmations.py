@@ -194,9 +194,17 @@ async def test_what_is_held_has_its_limits(
     assert await confirmations.get("c", NOW) == (mine if kept else None)
 
 
-async def test_one_that_holds_nothing_has_no_limit(confirmations: ConfirmationStore) -> None:
-    assert await confirmations.put(PLAIN, None, HoldLimits(0, 0, 0))
+async def test_one_that_holds_nothing_needs_no_room_but_a_session_has_only_so_many(
+    confirmations: ConfirmationStore,
+) -> None:
+    limits = HoldLimits(pending=2, per_session=0, session_bytes=0, total_bytes=0)
+    assert await confirmations.put(PLAIN, None, limits)
+    assert await confirmations.put(replace(PLAIN, id="d"), None, limits)
+    assert not await confirmations.put(replace(PLAIN, id="e"), None, limits)
+    assert await confirmations.put(PLAIN, None, limits)
+    assert await confirmations.put(replace(PLAIN, id="f", session="another"), None, limits)
     assert await confirmations.get("c", NOW) == PLAIN
+    assert await confirmations.get("e", NOW) is None
 
 
 @pytest.mark.parametrize(("size", "kept"), [(100, True), (101, False)])
