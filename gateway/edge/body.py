@@ -22,9 +22,9 @@ class Body:
         self._replayed = 0
 
     @classmethod
-    def of(cls, body: bytes) -> Body:
-        """One that has been read already."""
-        made = cls(_nothing)
+    def of(cls, body: bytes, receive: Receive) -> Body:
+        """One that was read long ago; `receive` still tells when the client leaves."""
+        made = cls(receive)
         made._keep({"body": body})
         return made
 
@@ -56,7 +56,3 @@ class Body:
             self._replayed = 1
             return {"type": "http.request", "body": b"", "more_body": False}
         return await self._receive()
-
-
-async def _nothing() -> Message:
-    return {"type": "http.disconnect"}

@@ -26,6 +26,7 @@ from gateway.edge.intake import Networks, intake
 from gateway.edge.pages.hosted import hosted
 from gateway.edge.probes import Probes
 from gateway.edge.resuming import Resuming
+from gateway.edge.websocket import deny
 from gateway.errors import ClientGone, GatewayError, StoreError
 from gateway.policy.decision import decide
 from gateway.policy.facts import AuthEvent, Challenge, Decision, Forward, Reason, Refuse, Request
@@ -39,16 +40,18 @@ ACCOUNT = b"/.gateway/account"
 
 
 class Place(NamedTuple):
-    """What a request is on: the readings of its path, and the routes they are in."""
+    """What a request is on: the readings of its path, the routes they are in, and whether one is a hosted page."""
 
     readings: frozenset[str]
     match: Match
+    hosted: bool
 
 
 def where(gate: Gate, request: Request) -> Place:
     """Found out before the session is read: what is sensitive is never answered from what was read a moment ago."""
     seen = readings(request.path)
-    return Place(seen, gate.table.match(request, seen))
+    ours = any(each.startswith("/.gateway/") or each == "/.gateway" for each in seen)
+    return Place(seen, gate.table.match(request, seen), ours)
 
 
 class Gatekeeper:
@@ -65,15 +68,16 @@ class Gatekeeper:
         request: Request | None = None
         try:
             request = intake(scope, time.time(), self._trusted)  # noqa: TID251
-            if request.path.startswith(OURS) and await self._probes.answered(request, send):
+            plain = scope["type"] == "http"
+            if plain and request.path.startswith(OURS) and await self._probes.answered(request, send):
                 return
             gate = self._gates.get(request.host)
             if gate is None:
                 await unknown_host(scope["type"], send)
-            elif scope["type"] == "websocket":
-                await self._websocket(gate, request, scope, receive, send)
-            else:
+            elif plain:
                 await self._http(gate, request, scope, receive, send)
+            else:
+                await self._websocket(gate, request, scope, receive, send)
         except ClientGone:
             return
         except GatewayError as error:
@@ -82,9 +86,9 @@ class Gatekeeper:
     async def _http(self, gate: Gate, request: Request, scope: Any, receive: Receive, send: Send) -> None:
         place = where(gate, request)
         visit = await self._visit(gate, request, place)
-        if request.path.startswith(OURS) and not request.path.startswith(ACCOUNT):
+        if place.hosted and not request.path.startswith(ACCOUNT):
             await hosted(visit, Body(receive), scope, send)
-        elif not await self._resuming.resumed(visit, scope, send):
+        elif not await self._resuming.resumed(visit, scope, receive, send):
             await self._judge(visit, place, Body(receive), scope, send)
 
     async def _judge(
@@ -116,7 +120,7 @@ class Gatekeeper:
             )
         match decision:
             case Forward():
-                if request_is_for_account(visit.request):
+                if place.hosted:
                     await hosted(visit, body, scope, send, account=True, extra=extra)
                 else:
                     await deliver(visit, decision, body, send, fresh_connection=fresh_connection, extra=extra)
@@ -131,17 +135,18 @@ class Gatekeeper:
 
     async def _decide(self, visit: Visit, place: Place, body: Body, own: Sequence[AuthEvent]) -> Decision:
         gate, request, session = visit.gate, visit.request, visit.session
-        seen, routes = place.readings, place.match.routes
+        routes = place.match.routes
         if place.match.undecided:
             routes = gate.table.settle(place.match, request, await body.whole(gate.inspect_max))
         enforced = any(not route.report for route in routes)
-        if visit.store_down and (enforced or not gate.public.match_all(seen)):
+        anyone = session is None and gate.public.match_all(place.readings) and not place.hosted
+        if visit.store_down and (enforced or not anyone):
             return Refuse(Reason.STORE_DOWN, routes)
-        if session is not None and session.superseded and request_is_for_account(request):
+        if session is not None and session.superseded and place.hosted:
             return Refuse(Reason.SUPERSEDED)  # it opens no hosted page (law 6)
         decision = decide(routes, session, int(request.now), own)
         if isinstance(decision, Forward):
-            if session is None and not gate.public.match_all(seen):
+            if session is None and not anyone:
                 return Challenge(Reason.ANONYMOUS, (), 0)
             forged = enforced and request.method not in SAFE and sender(request, gate.app.origin) is Sender.CROSS
             if forged:
@@ -166,6 +171,9 @@ class Gatekeeper:
     async def _websocket(self, gate: Gate, request: Request, scope: Any, receive: Receive, send: Send) -> None:
         """A handshake is decided like any request; it has no body, and its Origin must be ours (ASVS 4.4.2)."""
         place = where(gate, request)
+        if place.hosted:
+            await deny(send, 404)
+            return
         visit = await self._visit(gate, request, place)
         decision = await self._decide(visit, place, Body(nothing), ())
         if isinstance(decision, Forward) and request.values(b"origin") != [gate.app.origin.encode()]:
@@ -179,11 +187,6 @@ class Gatekeeper:
                 await unauthorized(visit, decision, send, websocket=True)
             case Refuse():
                 await refuse(visit, decision, send, kind="websocket")
-
-
-def request_is_for_account(request: Request) -> bool:
-    """The account page stands behind the gate like an app."""
-    return request.path.startswith(OURS)
 
 
 async def nothing() -> Any:

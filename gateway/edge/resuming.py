@@ -12,7 +12,7 @@ from dataclasses import replace
 from typing import Any, NamedTuple
 
 from gateway.edge.answers import Send
-from gateway.edge.body import Body
+from gateway.edge.body import Body, Receive
 from gateway.edge.cookies import TICKET, Cookies
 from gateway.edge.gate import Visit
 from gateway.edge.pages.unsent import unsent
@@ -45,7 +45,7 @@ class Resuming:
     def __init__(self, judge: Judge) -> None:
         self._judge = judge
 
-    async def resumed(self, visit: Visit, scope: Any, send: Send) -> bool:
+    async def resumed(self, visit: Visit, scope: Any, receive: Receive, send: Send) -> bool:
         """True when a held request was answered in place of this one."""
         ticket = await self._ticket(visit)
         if ticket is None:
@@ -53,7 +53,7 @@ class Resuming:
         held = await visit.gate.stepup.redeem(ticket.confirmation, ticket.secret, int(visit.request.now))
         if not isinstance(held, HeldRequest):
             return False
-        await self._send(visit, ticket.confirmation, held, scope, send)
+        await self._send(visit, ticket.confirmation, held, scope, receive, send)
         return True
 
     async def _ticket(self, visit: Visit) -> Ticket | None:
@@ -71,14 +71,15 @@ class Resuming:
                     return Ticket(confirmation, secret.decode())
         return None
 
-    async def _send(self, visit: Visit, confirmation: Confirmation, held: HeldRequest, scope: Any, send: Send) -> None:
+    async def _send(
+        self, visit: Visit, confirmation: Confirmation, held: HeldRequest, scope: Any, receive: Receive, send: Send
+    ) -> None:
         again = replace(visit, request=_request(visit.request, held))
         used = [visit.gate.cookies.clear(_name(confirmation.id))]
+        body = Body.of(held.body, receive)
         again.note("resume", Reason.RESUMED, routes=list(confirmation.routes))
         try:
-            await self._judge(
-                again, Body.of(held.body), scope, send, own=confirmation.events, fresh_connection=True, extra=used
-            )
+            await self._judge(again, body, scope, send, own=confirmation.events, fresh_connection=True, extra=used)
         except UpstreamUnreachable:
             ticket = await visit.gate.stepup.restore(confirmation, held, int(visit.request.now))
             kept = [ticket_cookie(visit.gate.cookies, confirmation, ticket)] if ticket else used

@@ -1,0 +1,43 @@
+"""Time, made to pass in the state store of a gateway that is stopped for nobody: what was, was longer ago."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sqlite3
+import time
+from contextlib import closing
+from dataclasses import replace
+from pathlib import Path
+
+from gateway.flows.sessions import key_of, new_token
+from gateway.policy.facts import AuthEvent, Session
+from gateway.stores.sqlite import open_state
+
+STATE = "gateway-state.db"
+STALE = 1000
+"""Seconds: more than any `max_age` in these tests, less than any session lasts."""
+
+
+def older(folder: Path, seconds: int = STALE) -> None:
+    """Everybody signed in, and last proved anything, that much earlier."""
+    with closing(sqlite3.connect(folder / STATE, timeout=10)) as db, db:
+        for ref, events in db.execute("SELECT ref, events FROM sessions").fetchall():
+            earlier = [{**each, "auth_time": each["auth_time"] - seconds} for each in json.loads(events)]
+            db.execute("UPDATE sessions SET events = ? WHERE ref = ?", (json.dumps(earlier), ref))
+        db.execute("UPDATE sessions SET signed_in_at = signed_in_at - ?", (seconds,))
+
+
+def signed_in(folder: Path, subject: str, *, ago: int = 0, app: str = "notes") -> str:
+    """The id of a new session of `subject`, who gave a password that long ago."""
+
+    async def sign_in() -> bytes:
+        state = open_state(folder / STATE)
+        now, token = int(time.time()), new_token()
+        event = AuthEvent("password", now - ago, ("pwd",))
+        session = Session(token[:8].hex(), app, subject, now - ago, now, (event,))
+        await state.sessions.create(key_of(token), replace(session), keep_until=now + 9999)
+        await state.life.close()
+        return token
+
+    return asyncio.run(sign_in()).decode()
