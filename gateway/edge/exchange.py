@@ -213,7 +213,7 @@ class Wire(asyncio.Protocol):
             self._head_bytes += len(data)
             if self._head_bytes > HEAD_MAX:
                 self._fail(UpstreamBroken("the head of the answer does not end"))
-                return
+            return
         exchange.wake()
 
     def eof_received(self) -> None:
@@ -239,6 +239,7 @@ class Wire(asyncio.Protocol):
     # what the parser calls
 
     def on_message_begin(self) -> None:
+        self._fields = []
         if self.exchange is not None and self.exchange.complete:
             self._clean = False
 
@@ -249,17 +250,18 @@ class Wire(asyncio.Protocol):
         headers, self._fields = self._fields, []  # what is added later are trailers, and dropped
         exchange = self.exchange
         status = self._parser.get_status_code()
-        if exchange is None or (100 <= status < 200 and status != 101):
+        version = self._parser.get_http_version()
+        if exchange is None or exchange.complete or (100 <= status < 200 and status != 101):
             return
-        if not 200 <= status < 600:
-            raise ValueError(f"status {status}")
+        if not 200 <= status < 600 or version not in ("1.1", "1.0"):
+            raise ValueError(f"HTTP/{version} {status}")
         framed = False
         for name, value in headers:
             if name == b"content-length":
                 framed = True
             elif name == b"transfer-encoding":
                 framed = True
-                if value.lower() != b"chunked" or self._parser.get_http_version() != "1.1":
+                if value.lower() != b"chunked" or version == "1.0":
                     raise ValueError("transfer coding")
         exchange.headers = headers
         exchange.reusable = self._parser.should_keep_alive()

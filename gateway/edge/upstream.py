@@ -72,13 +72,12 @@ class Upstream:
         return exchange
 
     def close(self) -> None:
-        """Close what is idle; busy connections close with their exchanges."""
+        """Close every connection; what was under way is broken off."""
         if self._sweeper is not None:
             self._sweeper.cancel()
             self._sweeper = None
-        for wire in self._idle:
-            wire.transport.close()
-        self._idle.clear()
+        for wire in self._wires:
+            wire.transport.abort()
 
     # what wires call
 

@@ -1,0 +1,205 @@
+"""Real servers for the proxy path: the gateway's own around a bare relay, and upstreams that do as they are told."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from concurrent.futures import Future
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import uvicorn
+import uvloop
+from uvicorn.server import ServerState
+
+from gateway.edge.exchange import Timeouts
+from gateway.edge.relay import relay
+from gateway.edge.server import serve_config
+from gateway.edge.upstream import Outgoing, Upstream
+from gateway.edge.websocket import deny, tunnel
+from gateway.errors import ClientGone, UpstreamError, UpstreamTimeout
+from gateway.policy.headers import Field, body_length, stripped, to_upstream
+
+Script = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
+
+IDENTITY = ((b"x-auth-user", b"alice"), (b"x-auth-time", b"1700000000"), (b"x-auth-methods", b"pwd"))
+
+
+@contextmanager
+def on_a_loop(start: Callable[[], Awaitable[tuple[asyncio.Server, Callable[[], None]]]]) -> Iterator[int]:
+    """Run a server on an event loop of its own, in a thread; the port it listens on. `start` also says how to stop."""
+    ready: Future[tuple[int, Callable[[], object]]] = Future()
+
+    async def main() -> None:
+        ended, loop = asyncio.Event(), asyncio.get_running_loop()
+        server, stop = await start()
+        ready.set_result((server.sockets[0].getsockname()[1], lambda: loop.call_soon_threadsafe(ended.set)))
+        await ended.wait()
+        server.close()
+        stop()
+        others = asyncio.all_tasks() - {asyncio.current_task()}
+        for task in others:
+            task.cancel()
+        await asyncio.gather(*others, return_exceptions=True)
+        await asyncio.sleep(0.01)  # uvloop wants its transports closed before it is
+
+    thread = threading.Thread(target=uvloop.run, args=(main(),), daemon=True)
+    thread.start()
+    port, end = ready.result(5)
+    try:
+        yield port
+    finally:
+        end()
+        thread.join(5)
+        assert not thread.is_alive()
+
+
+@dataclass
+class Seen:
+    """What an upstream was sent: one entry a request, head and body as they came; and on how many connections."""
+
+    port: int = 0
+    requests: list[bytes] = field(default_factory=list)
+    connections: int = 0
+    aborted: threading.Event = field(default_factory=threading.Event)  # the other side left in the middle
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    def fields(self, name: bytes) -> list[bytes]:
+        """The values of that lower-case name in the last request."""
+        head = self.requests[-1].partition(b"\r\n\r\n")[0]
+        pairs = [line.partition(b": ") for line in head.split(b"\r\n")[1:]]
+        return [value for key, _, value in pairs if key.lower() == name]
+
+
+@contextmanager
+def scripted(script: Callable[[Seen, asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]) -> Iterator[Seen]:
+    """An upstream that runs the script for each connection."""
+    seen = Seen()
+
+    async def connection(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        seen.connections += 1
+        try:
+            await script(seen, reader, writer)
+        except (asyncio.IncompleteReadError, ConnectionError):
+            seen.aborted.set()
+        finally:
+            writer.close()
+
+    async def start() -> tuple[asyncio.Server, Callable[[], None]]:
+        return await asyncio.start_server(connection, "127.0.0.1", 0), lambda: None
+
+    with on_a_loop(start) as seen.port:
+        yield seen
+
+
+@contextmanager
+def answering(*replies: bytes, close: bool = False) -> Iterator[Seen]:
+    """An upstream that reads a whole request and sends the next reply, the last one for ever."""
+
+    async def script(seen: Seen, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        while True:
+            request = await read_request(reader)
+            seen.requests.append(request)
+            writer.write(replies[min(len(seen.requests), len(replies)) - 1])
+            await writer.drain()
+            if close:
+                return
+
+    with scripted(script) as seen:
+        yield seen
+
+
+async def read_request(reader: asyncio.StreamReader) -> bytes:
+    """Head and body as they are on the wire."""
+    head = await reader.readuntil(b"\r\n\r\n")
+    lower = head.lower()
+    if b"\r\ntransfer-encoding: chunked\r\n" in lower:
+        return head + await reader.readuntil(b"0\r\n\r\n")
+    if b"\r\ncontent-length: " in lower:
+        length = int(lower.partition(b"\r\ncontent-length: ")[2].partition(b"\r\n")[0])
+        return head + await reader.readexactly(length)
+    return head
+
+
+@dataclass
+class Gateway:
+    """What the bare relay did."""
+
+    port: int = 0
+    failures: list[type[BaseException]] = field(default_factory=list)
+    extensions: list[Any] = field(default_factory=list)
+    upstream: Upstream | None = None
+    revoke: Callable[[], None] = lambda: None
+
+
+@contextmanager
+def gateway(
+    url: str,
+    *,
+    timeouts: Timeouts = Timeouts(),  # noqa: B008
+    extra: Sequence[Field] = (),
+    fresh: bool = False,
+    max_connections: int = 64,
+) -> Iterator[Gateway]:
+    """uvicorn as the gateway configures it, around an app that forwards everything."""
+    seen = Gateway()
+    strip = stripped(())
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        headers = tuple(scope["headers"])
+        seen.extensions.append(scope["extensions"])
+        target = scope["extensions"]["gateway.target"]["raw"]
+        host = dict(headers).get(b"host", b"")
+        fields = to_upstream(
+            headers, strip, identity=IDENTITY, client=b"192.0.2.1", proto=b"https", host=host, request_id=b"id-1"
+        )
+        upstream = seen.upstream
+        assert upstream is not None
+        try:
+            if scope["type"] == "websocket":
+                await tunnel(
+                    scope, receive, send, upstream=upstream, target=target, headers=fields, revoked=revoked.wait
+                )
+            else:
+                outgoing = Outgoing(scope["method"].encode(), target, fields, body_length(headers))
+                await relay(upstream, outgoing, receive, send, extra=extra, fresh=fresh)
+        except ClientGone as error:
+            seen.failures.append(type(error))
+        except UpstreamError as error:
+            seen.failures.append(type(error))
+            status = 504 if isinstance(error, UpstreamTimeout) else 502
+            if scope["type"] == "websocket":
+                await deny(send, status)
+            else:
+                await send({"type": "http.response.start", "status": status, "headers": [(b"content-length", b"0")]})
+                await send({"type": "http.response.body", "body": b""})
+
+    async def start() -> tuple[asyncio.Server, Callable[[], None]]:
+        nonlocal revoked
+        loop = asyncio.get_running_loop()
+        revoked = asyncio.Event()
+        seen.revoke = lambda: loop.call_soon_threadsafe(revoked.set) and None
+        seen.upstream = upstream = Upstream(url, timeouts=timeouts, max_connections=max_connections)
+        config = uvicorn.Config(app, log_config=None, **(serve_config() | {"lifespan": "off"}))
+        config.load()
+        state = ServerState()
+        state.default_headers = [(b"date", b"Thu, 01 Jan 2026 00:00:00 GMT")]
+        server = await loop.create_server(
+            lambda: config.http_protocol_class(config=config, server_state=state, app_state={}), "127.0.0.1", 0
+        )
+
+        def stop() -> None:
+            for connection in list(state.connections):
+                connection.transport.abort()  # type: ignore[union-attr]
+            upstream.close()
+
+        return server, stop
+
+    revoked = asyncio.Event()
+    with on_a_loop(start) as seen.port:
+        yield seen
