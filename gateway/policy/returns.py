@@ -32,3 +32,8 @@ def is_ours(path: str) -> bool:
 def safe(path: str) -> str:
     """`path` if it is ours, else the front page."""
     return path if is_ours(path) else "/"
+
+
+def here(target: str) -> str:
+    """A request target as a link to this very site: `//x` and `/\\x` alone would lead to the host x (RFC 3986, 4.2)."""
+    return target if _OURS.match(target) else "/." + target

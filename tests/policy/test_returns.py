@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from urllib.parse import urljoin
+
 import pytest
 
-from gateway.policy.returns import LONGEST, is_ours, safe
+from gateway.policy.returns import LONGEST, here, is_ours, safe
 
 
 @pytest.mark.parametrize(
@@ -60,3 +62,19 @@ def test_an_address_that_may_lead_elsewhere(path: str) -> None:
 def test_a_long_address_is_refused_and_not_cut() -> None:
     assert is_ours("/" + "a" * (LONGEST - 1))
     assert not is_ours("/" + "a" * LONGEST)
+
+
+@pytest.mark.parametrize(
+    ("target", "link"),
+    [
+        ("/", "/"),
+        ("/a//b?c=//d", "/a//b?c=//d"),
+        ("/%2Fevil.test", "/%2Fevil.test"),
+        ("//evil.test/x", "/.//evil.test/x"),
+        ("///evil.test", "/.///evil.test"),
+        ("/\\evil.test", "/./\\evil.test"),
+    ],
+)
+def test_a_target_as_a_link_stays_on_this_site(target: str, link: str) -> None:
+    assert here(target) == link
+    assert urljoin("http://notes.test/a/b", link.replace("\\", "/")).startswith("http://notes.test/")

@@ -19,6 +19,7 @@ from gateway.flows.stepup import Confirmed as Done
 from gateway.policy.decision import by_itself
 from gateway.policy.facts import Confirmation, Reason, Refuse, Session
 from gateway.policy.holdable import SAFE
+from gateway.policy.returns import here
 
 PATH = "/.gateway/confirm/"
 
@@ -135,12 +136,12 @@ def _onward(
 ) -> Response:
     cookies = [session_cookie] if session_cookie else []
     if ticket:
-        return onward(confirmation.target, [*cookies, ticket_cookie(visit.gate.cookies, confirmation, ticket)])
+        return onward(here(confirmation.target), [*cookies, ticket_cookie(visit.gate.cookies, confirmation, ticket)])
     return onward(PATH + confirmation.id, cookies)
 
 
 def _confirmed(visit: Visit, confirmation: Confirmation) -> Response:
     route = visit.gate.routes[confirmation.routes[0]]
     lasts = 0 if by_itself(route.requirement) else route.requirement.max_age
-    target = confirmation.target if confirmation.method in SAFE else confirmation.back
+    target = here(confirmation.target) if confirmation.method in SAFE else confirmation.back
     return html(visit, Confirmed(**common(visit), action=route.action, onward=target, lasts=lasts))

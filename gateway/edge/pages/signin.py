@@ -19,7 +19,7 @@ from gateway.flows.proof import NotProved
 from gateway.flows.signin import CodeNeeded, SignedIn
 from gateway.policy.facts import Reason
 from gateway.policy.headers import own_cookie
-from gateway.policy.returns import safe
+from gateway.policy.returns import here, safe
 
 PATH = "/.gateway/signin"
 KEPT = ("next", "resume")
@@ -157,7 +157,7 @@ async def _signed_in(visit: Visit, who: SignedIn, fields: dict[str, str]) -> Res
         await gate.sessions.end(ref=old.ref)
         if adopted is not None:
             confirmation, ticket = adopted
-            location = confirmation.target
+            location = here(confirmation.target)
             cookies.append(ticket_cookie(gate.cookies, confirmation, ticket))
     signed_in = Visit(gate, request, None)
     signed_in.note("sign-in", Reason.SIGNED_IN, subject=who.subject, session=session.ref, verifier=who.verifiers)

@@ -9,6 +9,7 @@ from gateway.edge.gate import Visit
 from gateway.edge.pages.reply import common, send_page
 from gateway.edge.views import Unsent
 from gateway.policy.facts import Confirmation
+from gateway.policy.returns import here
 
 
 async def unsent(
@@ -26,7 +27,7 @@ async def unsent(
         post=f"/.gateway/confirm/{confirmation.id}",
         method=confirmation.method,
         target=confirmation.target,
-        retry=confirmation.target,
+        retry=here(confirmation.target),
         kept_until=confirmation.expires_at,
     )
     await send_page(visit, view, status, send, fields)
