@@ -10,7 +10,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from tests.apps.forms import form, send
 from tests.support.processes import Program, free_port, running
+from tests.support.visitor import Visitor
 
 CODE = Path("/usr/share/dokuwiki")
 SHIPPED = Path("/etc/dokuwiki")
@@ -61,6 +63,14 @@ def dokuwiki(folder: Path) -> Iterator[DokuWiki]:
     php = ["php", *(f"-d{name}={value}" for name, value in settings.items()), "-ddisplay_errors=0"]
     with running([*php, "-S", f"127.0.0.1:{port}", "-t", CODE], folder, port=port, ready="/doku.php") as program:
         yield DokuWiki(folder, port, program)
+
+
+def sign_in(visitor: Visitor, password: str) -> None:
+    """To the gateway as alice, and to the wiki as its administrator, with the form of each."""
+    visitor.sign_in("alice", password)
+    login = form(visitor.get("/doku.php?id=start&do=login").text, "u")
+    send(visitor, login, login.filled(u="admin", p=WIKI_PASSWORD, r="1"))
+    assert "Logged in as" in visitor.page.text
 
 
 def _write(folder: Path) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.apps.documented import example
-from tests.apps.dokuwiki import WIKI_PASSWORD, DokuWiki, dokuwiki
+from tests.apps.dokuwiki import WIKI_PASSWORD, DokuWiki, sign_in
 from tests.apps.forms import form, forms, send, step_down
 from tests.support.processes import PEOPLE, Gateway, gateway
 from tests.support.visitor import Visitor
@@ -18,31 +18,11 @@ PROFILE = "/doku.php?id=start&do=profile"
 PEOPLE_PAGE = "/doku.php?id=start&do=admin&page=usermanager"
 
 
-@pytest.fixture(scope="module")
-def wiki(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DokuWiki]:
-    with dokuwiki(tmp_path_factory.mktemp("apps") / "wiki") as started:
-        yield started
-
-
-@pytest.fixture(scope="module")
-def front(wiki: DokuWiki, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
-    with gateway(tmp_path_factory.mktemp("gateway"), example("wiki", wiki.url)) as started:
-        yield started
-
-
 @pytest.fixture
-def ann(front: Gateway) -> Iterator[Visitor]:
-    with Visitor(front.url) as visitor:
-        sign_in(visitor)
+def ann(wiki_front: Gateway) -> Iterator[Visitor]:
+    with Visitor(wiki_front.url) as visitor:
+        sign_in(visitor, PEOPLE["alice"])
         yield visitor
-
-
-def sign_in(visitor: Visitor) -> None:
-    """To the gateway as alice, to the wiki as its administrator, with the form of each."""
-    visitor.sign_in("alice", PEOPLE["alice"])
-    login = form(visitor.get("/doku.php?id=start&do=login").text, "u")
-    send(visitor, login, login.filled(u="admin", p=WIKI_PASSWORD, r="1"))
-    assert "Logged in as" in visitor.page.text
 
 
 def changes(wiki: DokuWiki) -> list[str]:
@@ -51,7 +31,7 @@ def changes(wiki: DokuWiki) -> list[str]:
 
 def test_a_profile_form_sent_when_stale_is_confirmed_and_takes_effect_once(wiki: DokuWiki, tmp_path: Path) -> None:
     with gateway(tmp_path, example("wiki", wiki.url, max_age="2s")) as front, Visitor(front.url) as visitor:
-        sign_in(visitor)
+        sign_in(visitor, PEOPLE["alice"])
         profile = form(visitor.get(PROFILE).text, "email")
         before = len(changes(wiki))
         time.sleep(3.1)

@@ -1,0 +1,23 @@
+"""The apps, and the documented gateway in front of each: started once, when the first test needs them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.apps.documented import example
+from tests.apps.dokuwiki import DokuWiki, dokuwiki
+from tests.support.processes import Gateway, gateway
+
+
+@pytest.fixture(scope="session")
+def wiki(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DokuWiki]:
+    with dokuwiki(tmp_path_factory.mktemp("apps") / "wiki") as started:
+        yield started
+
+
+@pytest.fixture(scope="session")
+def wiki_front(wiki: DokuWiki, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
+    with gateway(tmp_path_factory.mktemp("wiki-front"), example("wiki", wiki.url)) as started:
+        yield started
