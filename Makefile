@@ -22,7 +22,7 @@ lint: .venv/tests
 
 bench: .venv/runs
 	@tests/need.sh nginx=nginx-light wrk=wrk
-	@$(BIN)/python bench/run.py
+	@$(BIN)/python -m bench.run
 
 # An older Python, or a Debian without python3-venv, is the usual reason why this fails: say so.
 .venv/bin/python:
