@@ -33,7 +33,8 @@ SCHEMA = (
 )
 
 OF_SESSION = """
-    SELECT count(*), count(size), coalesce(sum(size), 0) FROM confirmations WHERE session = ? AND expires_at > ? AND id <> ?
+    SELECT count(*), count(size), coalesce(sum(size), 0) FROM confirmations
+    WHERE session = ? AND expires_at > ? AND id <> ?
 """
 HELD_BY_ALL = "SELECT coalesce(sum(size), 0) FROM confirmations WHERE expires_at > ? AND id <> ?"
 PUT = "INSERT INTO confirmations (id, session, expires_at, version, ticket, size, facts) VALUES (?, ?, ?, ?, ?, ?, ?)"
