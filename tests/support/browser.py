@@ -83,6 +83,11 @@ class Authenticator:
         """Whether the next touch is that of its owner."""
         self._cdp.send("WebAuthn.setUserVerified", {"authenticatorId": self._id, "isUserVerified": yes})
 
+    def touch(self, yes: bool) -> None:
+        """Whether anybody touches it when it asks; without one it waits."""
+        options = {"authenticatorId": self._id, "enabled": yes}
+        self._cdp.send("WebAuthn.setAutomaticPresenceSimulation", options)
+
 
 def screenshot(page: Page, name: str) -> Path:
     """The whole page as .screenshots/NAME.png, to be looked at."""
