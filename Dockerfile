@@ -1,7 +1,7 @@
 # The gateway, and the sample app: docker run IMAGE, or docker run --entrypoint python IMAGE -m gateway.demo.notes
 FROM python:3.11-slim-bookworm AS build
 WORKDIR /source
-COPY pyproject.toml README.md LICENSE ./
+COPY pyproject.toml README.md LICENSE routes.toml ./
 COPY gateway gateway
 RUN python -m venv /opt/gateway && /opt/gateway/bin/pip install --no-cache-dir .
 
