@@ -1,4 +1,4 @@
-"""Time, made to pass in the state store of a gateway that is stopped for nobody: what was, was longer ago."""
+"""Time, made to pass in the databases of a gateway that goes on running: what was, was longer ago."""
 
 from __future__ import annotations
 
@@ -7,14 +7,13 @@ import json
 import sqlite3
 import time
 from contextlib import closing
-from dataclasses import replace
 from pathlib import Path
 
 from gateway.flows.sessions import key_of, new_token
 from gateway.policy.facts import AuthEvent, Session
 from gateway.stores.sqlite import open_state
 
-STATE = "gateway-state.db"
+STATE, DIRECTORY = "gateway-state.db", "gateway.db"
 STALE = 1000
 """Seconds: more than any `max_age` in these tests, less than any session lasts."""
 
@@ -26,6 +25,14 @@ def older(folder: Path, seconds: int = STALE) -> None:
             earlier = [{**each, "auth_time": each["auth_time"] - seconds} for each in json.loads(events)]
             db.execute("UPDATE sessions SET events = ? WHERE ref = ?", (json.dumps(earlier), ref))
         db.execute("UPDATE sessions SET signed_in_at = signed_in_at - ?", (seconds,))
+    credentials_older(folder, seconds)
+
+
+def credentials_older(folder: Path, seconds: int) -> None:
+    """What was enrolled so far was enrolled that much earlier: before any session of these tests (law 8)."""
+    with closing(sqlite3.connect(folder / DIRECTORY, timeout=10)) as db, db:
+        for table in ("passwords", "totps", "passkeys", "recovery_codes"):
+            db.execute(f"UPDATE {table} SET created_at = created_at - ?", (seconds,))
 
 
 def signed_in(folder: Path, subject: str, *, ago: int = 0, app: str = "notes") -> str:
@@ -36,8 +43,9 @@ def signed_in(folder: Path, subject: str, *, ago: int = 0, app: str = "notes") -
         now, token = int(time.time()), new_token()
         event = AuthEvent("password", now - ago, ("pwd",))
         session = Session(token[:8].hex(), app, subject, now - ago, now, (event,))
-        await state.sessions.create(key_of(token), replace(session), keep_until=now + 9999)
+        await state.sessions.create(key_of(token), session, keep_until=now + 9999)
         await state.life.close()
         return token
 
+    credentials_older(folder, max(ago, 0))
     return asyncio.run(sign_in()).decode()

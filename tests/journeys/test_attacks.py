@@ -10,7 +10,7 @@ from tests.journeys import attacks_by_body, attacks_by_field, attacks_by_framing
 from tests.journeys.ageing import STALE, signed_in
 from tests.journeys.attack import ROUTES, Case, Must
 from tests.support.echo import Echo, Seen
-from tests.support.processes import Gateway, gateway
+from tests.support.processes import PEOPLE, Gateway, gateway
 from tests.support.raw import Answer, NoAnswer, Raw
 
 GROUPS = (attacks_by_path, attacks_by_body, attacks_by_field, attacks_by_framing)
@@ -26,7 +26,7 @@ def upstream() -> Iterator[Echo]:
 @pytest.fixture(scope="module")
 def front(upstream: Echo, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
     routes = ROUTES.format(upstream=upstream.url)
-    with gateway(tmp_path_factory.mktemp("gateway"), routes, people={}) as started:
+    with gateway(tmp_path_factory.mktemp("gateway"), routes, people={"alice": PEOPLE["alice"]}) as started:
         yield started
 
 
