@@ -19,6 +19,8 @@ HEAD_MAX = 64 << 10
 MESSAGE_MAX = 16 << 20
 """Bytes of one websocket message, either way."""
 
+FRAMING = frozenset({b"content-length", b"transfer-encoding"})
+
 TOO_LARGE = (
     b"HTTP/1.1 431 Request Header Fields Too Large\r\ncontent-length: 0\r\ncache-control: no-store\r\n"
     b"connection: close\r\n\r\n"
@@ -44,11 +46,12 @@ class HttpProtocol(HttpToolsProtocol):
 
     def on_headers_complete(self) -> None:
         self._head_bytes = None
-        if self.parser.get_http_version() not in ("1.0", "1.1"):
+        version = self.parser.get_http_version()
+        if version not in ("1.0", "1.1"):
             raise ValueError("unknown HTTP version")
         upgrade = self.parser.should_upgrade()
-        if upgrade and any(name in (b"content-length", b"transfer-encoding") for name, _ in self.headers):
-            raise ValueError("the parser would take this body for the other protocol")
+        if upgrade and (version == "1.0" or any(name in FRAMING for name, _ in self.headers)):
+            raise ValueError("the parser would take a body for the other protocol, uvicorn HTTP/1.0 for 1.1")
         self.scope["extensions"] = {"gateway.target": {"raw": self.url}}
         super().on_headers_complete()
         if not upgrade:
@@ -61,7 +64,42 @@ class HttpProtocol(HttpToolsProtocol):
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
         if cycle.scope["http_version"] == "1.0":
             app = _Unchunked(app, cycle)
+        cycle.transport = _Corked(cycle.transport, self.loop)  # type: ignore[assignment]
         super()._start_asgi_task(cycle, app)
+
+
+class _Corked:
+    """Holds the head of an answer for its first piece of body, so that both leave in one write.
+
+    Never longer than this turn of the loop: an answer whose body takes its time shows its head at once.
+    """
+
+    __slots__ = ("_head", "_loop", "_transport", "is_closing")
+
+    def __init__(self, transport: Any, loop: Any) -> None:
+        self._transport = transport
+        self._loop = loop
+        self._head: bytes | None = None
+        self.is_closing = transport.is_closing
+
+    def write(self, data: bytes) -> None:
+        if self._head is None:
+            self._head = data
+            self._loop.call_soon(self._flush)
+        elif self._head:
+            head, self._head = self._head, b""
+            self._transport.write(head + data)
+        else:
+            self._transport.write(data)
+
+    def close(self) -> None:
+        self._flush()
+        self._transport.close()
+
+    def _flush(self) -> None:
+        if self._head:
+            head, self._head = self._head, b""
+            self._transport.write(head)
 
 
 class _Unchunked:
