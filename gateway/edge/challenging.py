@@ -14,7 +14,7 @@ from gateway.flows.stepup import GRANT, alone
 from gateway.policy.decision import decide
 from gateway.policy.facts import Challenge, Confirmation, Decision, Forward, Reason, Refuse
 from gateway.policy.fields import show
-from gateway.policy.holdable import SAFE, Declined, Hold, Sender, holdable, navigates, sender
+from gateway.policy.holdable import Declined, Hold, Sender, holdable, navigates, reads, sender
 from gateway.policy.returns import safe
 
 SIGN_IN = "/.gateway/signin"
@@ -92,7 +92,7 @@ async def _sign_in(visit: Visit, decision: Challenge, body: Body, send: Send, ex
     request, gate = visit.request, visit.gate
     if decision.routes:
         _note(visit, decision, None)
-    if request.method in SAFE:
+    if reads(request):
         target = request.target.decode("latin-1")
         await redirect(send, f"{SIGN_IN}?next={quote(target, safe='')}" if _fits(target) else SIGN_IN, extra)
         return

@@ -31,7 +31,7 @@ from gateway.errors import ClientGone, GatewayError, StoreError
 from gateway.policy.decision import decide
 from gateway.policy.facts import AuthEvent, Challenge, Decision, Forward, Reason, Refuse, Request
 from gateway.policy.headers import own_cookie
-from gateway.policy.holdable import SAFE, Sender, sender
+from gateway.policy.holdable import Sender, reads, sender
 from gateway.policy.routes import NONE, Match
 from gateway.policy.target import readings
 
@@ -148,7 +148,7 @@ class Gatekeeper:
         if isinstance(decision, Forward):
             if session is None and not anyone:
                 return Challenge(Reason.ANONYMOUS, (), 0)
-            forged = enforced and request.method not in SAFE and sender(request, gate.app.origin) is Sender.CROSS
+            forged = enforced and not reads(request) and sender(request, gate.app.origin) is Sender.CROSS
             if forged:
                 return Refuse(Reason.CROSS_SITE, routes)
         return decision

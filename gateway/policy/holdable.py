@@ -11,6 +11,7 @@ from enum import StrEnum
 from typing import NamedTuple
 
 from gateway.policy.facts import Headers, Request
+from gateway.policy.fields import overrides
 
 SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 
@@ -44,6 +45,11 @@ class Hold(NamedTuple):
     headers: Headers
 
 
+def reads(request: Request) -> bool:
+    """Whether it only reads: its method is safe (RFC 9110, 9.2.1), and so is whatever may override it."""
+    return request.method in SAFE and overrides(request) <= SAFE
+
+
 def sender(request: Request, origin: str) -> Sender:
     """`origin` is the site's own, from the configuration."""
     ours = origin.encode()
@@ -56,7 +62,7 @@ def sender(request: Request, origin: str) -> Sender:
         if said == b"same-origin":
             return Sender.SAME if not origins or origins[0] == ours else Sender.CROSS
         if said == b"none":
-            return Sender.SAME if request.method in SAFE else Sender.UNKNOWN
+            return Sender.SAME if reads(request) else Sender.UNKNOWN
         return Sender.NEIGHBOUR if said == b"same-site" else Sender.CROSS
     if origins:
         return Sender.SAME

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from gateway.policy.facts import Request
-from gateway.policy.holdable import Declined, Hold, Sender, holdable, navigates, sender
+from gateway.policy.holdable import Declined, Hold, Sender, holdable, navigates, reads, sender
 
 OURS = "https://notes.example.com"
 
@@ -41,6 +43,29 @@ def request(method: str = "POST", **headers: str) -> Request:
 )
 def test_all_witnesses_must_agree_that_it_was_this_site(method, headers, who) -> None:
     assert sender(request(method, **headers), OURS) is who
+
+
+@pytest.mark.parametrize(
+    ("method", "query", "headers", "only"),
+    [
+        ("GET", b"", {}, True),
+        ("HEAD", b"a=b", {}, True),
+        ("OPTIONS", b"", {}, True),
+        ("POST", b"", {}, False),
+        ("DELETE", b"", {}, False),
+        ("GET", b"_method=POST", {}, False),
+        ("GET", b"a=b&%5fmethod=put", {}, False),
+        ("GET", b"_method=get", {}, True),
+        ("GET", b"", {"x_http_method_override": "DELETE"}, False),
+    ],
+)
+def test_a_get_that_says_it_is_a_post_does_not_only_read(method, query, headers, only) -> None:
+    assert reads(replace(request(method, **headers), query=query)) is only
+
+
+def test_an_address_from_elsewhere_that_does_not_only_read_has_no_known_sender() -> None:
+    typed = replace(request("GET", sec_fetch_site="none"), query=b"_method=POST")
+    assert sender(typed, OURS) is Sender.UNKNOWN
 
 
 def test_two_origins_are_no_witness() -> None:
