@@ -10,9 +10,10 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from gateway.edge.cookies import SESSION
-from gateway.edge.csrf import opened_by_person, posted_by_person
+from gateway.edge.csrf import posted_by_person
 from gateway.edge.devices import describe
 from gateway.edge.gate import Visit
+from gateway.edge.pages import form
 from gateway.edge.pages.reply import common, html, onward
 from gateway.edge.views import Account, AddPasskey, AddTotp, Device, Failure, Place, Proof, RecoveryCodes
 from gateway.flows.enrol import Failed, Fault, NewTotp
@@ -40,8 +41,6 @@ ROUTES = (
 async def overview(request: Request) -> Response:
     """GET: everything at a glance."""
     visit, session = _of(request)
-    if not opened_by_person(visit, linked=False):
-        return html(visit, Failure(**common(visit), status=403, reason="forged"), 403)
     return await _overview(visit, session, notice=request.query_params.get("done", ""))
 
 
@@ -174,8 +173,8 @@ def _of(request: Request) -> tuple[Visit, Session]:
 async def _posted(request: Request) -> tuple[Visit, Session, dict[str, str] | None]:
     """The fields of a form of ours, None for any other."""
     visit, session = _of(request)
-    fields = {name: value for name, value in (await request.form()).items() if isinstance(value, str)}
-    return visit, session, fields if posted_by_person(visit, fields.get("csrf", ""), session.ref) else None
+    said = await form.fields(request)
+    return visit, session, said if posted_by_person(visit, said.get("csrf", ""), session.ref) else None
 
 
 def _forged(visit: Visit) -> Response:

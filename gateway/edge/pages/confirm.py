@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -9,6 +11,7 @@ from gateway.edge.cookies import SESSION
 from gateway.edge.csrf import opened_by_person, posted_by_person
 from gateway.edge.failures import no_verifier
 from gateway.edge.gate import Visit
+from gateway.edge.pages import form
 from gateway.edge.pages.reply import common, html, onward
 from gateway.edge.resuming import ticket_cookie
 from gateway.edge.views import Confirm, Confirmed, Failure
@@ -18,7 +21,7 @@ from gateway.flows.stepup import GRANT, Ended
 from gateway.flows.stepup import Confirmed as Done
 from gateway.policy.decision import by_itself
 from gateway.policy.facts import Confirmation, Reason, Refuse, Session
-from gateway.policy.holdable import SAFE
+from gateway.policy.holdable import reads
 from gateway.policy.returns import here
 
 PATH = "/.gateway/confirm/"
@@ -45,7 +48,7 @@ async def answer(request: Request) -> Response:
     if isinstance(found, Response):
         return found
     confirmation, session = found
-    fields = {name: value for name, value in (await request.form()).items() if isinstance(value, str)}
+    fields = await form.fields(request)
     if not posted_by_person(visit, fields.get("csrf", ""), session.ref) or visit.found is None:
         return html(visit, Failure(**common(visit), status=403, reason="forged"), 403)
     way, now = fields.get("way", ""), int(visit.request.now)
@@ -76,8 +79,7 @@ async def cancel(request: Request) -> Response:
     if isinstance(found, Response):
         return onward("/")
     confirmation, session = found
-    sent = str((await request.form()).get("csrf", ""))
-    if not posted_by_person(visit, sent, session.ref):
+    if not posted_by_person(visit, (await form.fields(request)).get("csrf", ""), session.ref):
         return html(visit, Failure(**common(visit), status=403, reason="forged"), 403)
     await visit.gate.stepup.cancel(confirmation)
     visit.note("confirm", Reason.CANCELLED, routes=confirmation.routes)
@@ -143,5 +145,7 @@ def _onward(
 def _confirmed(visit: Visit, confirmation: Confirmation) -> Response:
     route = visit.gate.routes[confirmation.routes[0]]
     lasts = 0 if by_itself(route.requirement) else route.requirement.max_age
-    target = here(confirmation.target) if confirmation.method in SAFE else confirmation.back
+    query = confirmation.target.encode("latin-1").partition(b"?")[2]
+    again = reads(replace(visit.request, method=confirmation.method, query=query))
+    target = here(confirmation.target) if again else confirmation.back
     return html(visit, Confirmed(**common(visit), action=route.action, onward=target, lasts=lasts))

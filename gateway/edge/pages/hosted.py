@@ -10,9 +10,10 @@ from starlette.routing import Route, Router
 
 from gateway.edge.answers import Fields, Send
 from gateway.edge.body import Body
+from gateway.edge.csrf import opened_by_person
 from gateway.edge.gate import Visit
-from gateway.edge.pages import account, confirm, signin
-from gateway.edge.pages.reply import common, html
+from gateway.edge.pages import account, confirm, form, signin
+from gateway.edge.pages.reply import common, html, send_page
 from gateway.edge.static import serve
 from gateway.edge.views import Failure
 
@@ -65,6 +66,13 @@ async def hosted(
     request = visit.request
     if request.path.startswith(b"/.gateway/static/"):
         await serve(request, send)
+        return
+    if not opened_by_person(visit, linked=not account):
+        stranger = Visit(visit.gate, request, None)  # no script may read a token off this page
+        await send_page(visit, Failure(**common(stranger), status=403, reason="forged"), 403, send, extra)
+        return
+    if await body.whole(form.LARGEST) is None:
+        await send_page(visit, Failure(**common(visit), status=413, reason="forged"), 413, send, extra)
         return
     path = request.path.decode("latin-1")
     pages = {

@@ -11,6 +11,7 @@ from starlette.responses import Response
 from gateway.edge.cookies import BROWSER, SESSION
 from gateway.edge.csrf import opened_by_person, posted_by_person
 from gateway.edge.gate import Visit
+from gateway.edge.pages import form
 from gateway.edge.pages.reply import common, html, onward
 from gateway.edge.resuming import ticket_cookie
 from gateway.edge.views import Failure, SignedOut, SignInCode
@@ -29,7 +30,7 @@ KEPT = ("next", "resume")
 async def page(request: Request) -> Response:
     """GET: the form; straight on for whoever is signed in."""
     visit: Visit = request.scope["gateway.visit"]
-    kept = {name: request.query_params.get(name, "")[:2048] for name in KEPT}
+    kept = {name: request.query_params.get(name, "") for name in KEPT}
     if visit.session is not None and not visit.session.superseded:
         return onward(safe(kept["next"] or "/"))
     if not opened_by_person(visit, linked=True):
@@ -91,7 +92,7 @@ async def leave(request: Request) -> Response:
     session = visit.session
     if request.method != "POST" or session is None:
         return html(visit, SignedOut(**common(visit)))
-    if not posted_by_person(visit, str((await request.form()).get("csrf", "")), session.ref):
+    if not posted_by_person(visit, (await form.fields(request)).get("csrf", ""), session.ref):
         return html(visit, Failure(**common(visit), status=403, reason="forged"), 403)
     await visit.gate.sessions.end(ref=session.ref)
     visit.note("sign-out", Reason.SIGNED_OUT)
@@ -101,8 +102,7 @@ async def leave(request: Request) -> Response:
 
 async def _posted(request: Request) -> tuple[Visit, dict[str, str], str]:
     visit: Visit = request.scope["gateway.visit"]
-    fields = {name: value for name, value in (await request.form()).items() if isinstance(value, str)}
-    return visit, fields, _browser(visit)
+    return visit, await form.fields(request), _browser(visit)
 
 
 def _browser(visit: Visit) -> str:
