@@ -109,7 +109,9 @@ def test_a_fresh_sign_in_is_not_asked_again(alice: Visitor) -> None:
 def test_the_held_request_goes_through_byte_for_byte_after_confirming(alice: Visitor) -> None:
     time.sleep(STALE)
     body = b"email=a%40b.test&note=\xc3\xa9+%20"
-    alice.go("POST", "/account/email?x=1&y", content=body, headers={"content-type": "application/x-www-form-urlencoded"})
+    alice.go(
+        "POST", "/account/email?x=1&y", content=body, headers={"content-type": "application/x-www-form-urlencoded"}
+    )
     assert "/.gateway/confirm/" in str(alice.page.url)
     assert "Change your e-mail address" in alice.page.text
     assert "a@b.test" in alice.page.text
