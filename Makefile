@@ -3,7 +3,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo setup test lint bench
+.PHONY: demo setup test lint bench locales
 
 demo: .venv/runs
 	@$(BIN)/gateway demo
@@ -43,3 +43,9 @@ tests/browser/node_modules: tests/browser/package-lock.json
 	@tests/need.sh npm=npm
 	npm ci --prefix tests/browser --no-audit --no-fund --loglevel=error
 	@touch $@
+
+# After a change of words in a template: then translate what is new in locales/*/LC_MESSAGES/pages.po, and run it again.
+locales: .venv/tests
+	cd gateway/edge && ../../$(BIN)/pybabel -q extract -F locales/babel.cfg --no-location --sort-output -o pages.pot . && \
+	  ../../$(BIN)/pybabel -q update -D pages -d locales -i pages.pot && \
+	  ../../$(BIN)/pybabel -q compile -D pages -d locales; rm -f pages.pot
