@@ -7,27 +7,7 @@ from pathlib import Path
 
 from playwright.sync_api import expect
 
-from tests.support.browser import Authenticator
-from tests.support.person import Person, goes_stale, the_next_second
-
-
-def add_passkey(person: Person, name: str) -> Authenticator:
-    """On the account page, in this session."""
-    machine = Authenticator(person.page)
-    person.opens("/.gateway/account/passkey")
-    person.types("Name", name)
-    person.presses("Add a passkey")
-    person.reads("The passkey is added. It can confirm things from your next sign-in.")
-    return machine
-
-
-def sign_in_anew(person: Person, machine: Authenticator) -> None:
-    """By password, although the browser would offer the passkey."""
-    person.signs_out()
-    the_next_second()
-    machine.touch(False)
-    person.signs_in()
-    machine.touch(True)
+from tests.support.person import Person, goes_stale
 
 
 def test_a_fresh_sign_in_is_not_asked(alice: Person) -> None:
@@ -88,7 +68,7 @@ def test_an_authenticator_code_confirms(ida: Person) -> None:
 
 
 def test_a_passkey_of_an_earlier_session_confirms_and_one_of_this_session_does_not(alice: Person) -> None:
-    machine = add_passkey(alice, "Laptop")
+    machine = alice.adds_passkey("Laptop")
     alice.ends_confirmation()
     alice.changes_email("too-new@example.com")
     alice.is_asked("Change your e-mail address")
@@ -100,7 +80,7 @@ def test_a_passkey_of_an_earlier_session_confirms_and_one_of_this_session_does_n
     expect(alice.page.get_by_role("heading", name="You cannot confirm this yet")).to_be_visible()
     alice.reads("was added after you signed in, and cannot vouch for itself")
 
-    sign_in_anew(alice, machine)
+    alice.signs_in_anew(machine)
     goes_stale()
     alice.changes_email("touch@example.com")
     alice.is_asked("Change your e-mail address")
@@ -114,8 +94,8 @@ def test_a_passkey_of_an_earlier_session_confirms_and_one_of_this_session_does_n
 
 
 def test_there_is_always_another_way(alice: Person) -> None:
-    machine = add_passkey(alice, "Laptop")
-    sign_in_anew(alice, machine)
+    machine = alice.adds_passkey("Laptop")
+    alice.signs_in_anew(machine)
     alice.ends_confirmation()
     alice.changes_email("other@example.com")
     machine.recognise(False)

@@ -9,7 +9,7 @@ from typing import Any
 
 from playwright.sync_api import Browser, Locator, Page, expect
 
-from tests.support.browser import window
+from tests.support.browser import Authenticator, window
 from tests.support.house import SHORT, House, Newcomer
 
 
@@ -72,6 +72,23 @@ class Person:
         self.opens("/.gateway/account")
         self.presses("Not you? Sign out")
         self.reads("You are signed out of this browser")
+
+    def adds_passkey(self, name: str) -> Authenticator:
+        """On the account page, with the machine that holds it. It counts from the next sign-in."""
+        machine = Authenticator(self.page)
+        self.opens("/.gateway/account/passkey")
+        self.types("Name", name)
+        self.presses("Add a passkey")
+        self.reads("The passkey is added. It can confirm things from your next sign-in.")
+        return machine
+
+    def signs_in_anew(self, machine: Authenticator) -> None:
+        """By password, although the browser would offer the passkey."""
+        self.signs_out()
+        the_next_second()
+        machine.touch(False)
+        self.signs_in()
+        machine.touch(True)
 
     def ends_confirmation(self) -> None:
         """So that whatever is sensitive is asked for again."""
