@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+import time
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from concurrent.futures import Future
 from contextlib import contextmanager
@@ -22,14 +23,16 @@ from gateway.edge.websocket import deny, tunnel
 from gateway.errors import ClientGone, UpstreamError, UpstreamTimeout
 from gateway.policy.headers import Field, body_length, stripped, to_upstream
 
-Script = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
+Started = tuple[Any, Callable[[], Awaitable[None]]]
+Start = Callable[[], Awaitable[Started]]
+"""Gives a server that listens, and what else there is to stop."""
 
 IDENTITY = ((b"x-auth-user", b"alice"), (b"x-auth-time", b"1700000000"), (b"x-auth-methods", b"pwd"))
 
 
 @contextmanager
-def on_a_loop(start: Callable[[], Awaitable[tuple[asyncio.Server, Callable[[], None]]]]) -> Iterator[int]:
-    """Run a server on an event loop of its own, in a thread; the port it listens on. `start` also says how to stop."""
+def on_a_loop(start: Start) -> Iterator[int]:
+    """Run a server on an event loop of its own, in a thread; the port it listens on."""
     ready: Future[tuple[int, Callable[[], object]]] = Future()
 
     async def main() -> None:
@@ -38,7 +41,7 @@ def on_a_loop(start: Callable[[], Awaitable[tuple[asyncio.Server, Callable[[], N
         ready.set_result((server.sockets[0].getsockname()[1], lambda: loop.call_soon_threadsafe(ended.set)))
         await ended.wait()
         server.close()
-        stop()
+        await stop()
         others = asyncio.all_tasks() - {asyncio.current_task()}
         for task in others:
             task.cancel()
@@ -90,8 +93,8 @@ def scripted(script: Callable[[Seen, asyncio.StreamReader, asyncio.StreamWriter]
         finally:
             writer.close()
 
-    async def start() -> tuple[asyncio.Server, Callable[[], None]]:
-        return await asyncio.start_server(connection, "127.0.0.1", 0), lambda: None
+    async def start() -> Started:
+        return await asyncio.start_server(connection, "127.0.0.1", 0), nothing
 
     with on_a_loop(start) as seen.port:
         yield seen
@@ -112,6 +115,10 @@ def answering(*replies: bytes, close: bool = False) -> Iterator[Seen]:
 
     with scripted(script) as seen:
         yield seen
+
+
+async def nothing() -> None:
+    """Nothing else to stop."""
 
 
 async def read_request(reader: asyncio.StreamReader) -> bytes:
@@ -179,7 +186,7 @@ def gateway(
                 await send({"type": "http.response.start", "status": status, "headers": [(b"content-length", b"0")]})
                 await send({"type": "http.response.body", "body": b""})
 
-    async def start() -> tuple[asyncio.Server, Callable[[], None]]:
+    async def start() -> Started:
         nonlocal revoked
         loop = asyncio.get_running_loop()
         revoked = asyncio.Event()
@@ -193,7 +200,7 @@ def gateway(
             lambda: config.http_protocol_class(config=config, server_state=state, app_state={}), "127.0.0.1", 0
         )
 
-        def stop() -> None:
+        async def stop() -> None:
             for connection in list(state.connections):
                 connection.transport.abort()  # type: ignore[union-attr]
             upstream.close()
@@ -203,3 +210,11 @@ def gateway(
     revoked = asyncio.Event()
     with on_a_loop(start) as seen.port:
         yield seen
+
+
+def wait_until(true: Callable[[], object]) -> bool:
+    """Within two seconds."""
+    deadline = time.monotonic() + 2
+    while not true() and time.monotonic() < deadline:
+        time.sleep(0.01)
+    return bool(true())

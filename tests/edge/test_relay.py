@@ -9,7 +9,7 @@ import pytest
 
 from gateway.edge.exchange import Timeouts
 from gateway.errors import ClientGone, UpstreamBroken, UpstreamTimeout, UpstreamUnreachable
-from tests.edge.servers import Seen, answering, gateway, read_request, scripted
+from tests.edge.servers import Seen, answering, gateway, read_request, scripted, wait_until
 from tests.support.raw import NoAnswer, Raw
 
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
@@ -424,11 +424,3 @@ def test_when_the_client_leaves_the_upstream_is_let_go(head) -> None:
         client.close()
         assert upstream.aborted.wait(3)
         assert gate.failures == ([] if head else [ClientGone])
-
-
-def wait_until(true) -> bool:
-    """Within two seconds."""
-    deadline = time.monotonic() + 2
-    while not true() and time.monotonic() < deadline:
-        time.sleep(0.01)
-    return bool(true())
