@@ -1,23 +1,79 @@
-"""The request itself, sealed while its owner confirms.
+"""Confirmations and the requests they hold, sealed on their way to the store and opened on their way back.
 
-Encrypted with a key that is not in the store, and bound to its confirmation, app and subject: the body of a password
-form holds two passwords (law 5).
+Encrypted with a key that is not in the store, and bound to confirmation, app and subject: the body of a password form
+holds two passwords, and what the page shows of a request is a part of it (law 5).
 """
 
 from __future__ import annotations
 
+import base64
 import json
 import struct
+from dataclasses import replace
 
 from gateway.config.secrets import Keyring
 from gateway.errors import StoreError
 from gateway.policy.facts import Confirmation, HeldRequest
+from gateway.stores.base import ConfirmationStore, HoldLimits
 
-PURPOSE = "held request"
+REQUEST, PAGE = "held request", "confirm page"
 
 
-def seal(keyring: Keyring, held: HeldRequest) -> bytes:
-    """The whole request as bytes that only `unseal` can read."""
+class Confirmations:
+    """A ConfirmationStore's promises, for confirmations in clear. StoreError for what does not open."""
+
+    def __init__(self, store: ConfirmationStore, keyring: Keyring) -> None:
+        self._store = store
+        self._keyring = keyring
+
+    async def put(self, confirmation: Confirmation, held: HeldRequest | None, limits: HoldLimits) -> bool:
+        """False when a quota is full."""
+        sealed = None if held is None else self._keyring.seal(REQUEST, _bytes(held), _bound(confirmation))
+        return await self._store.put(self._closed(confirmation), sealed, limits)
+
+    async def get(self, id: str, now: int) -> Confirmation | None:
+        """None when unknown, claimed, dropped or expired."""
+        found = await self._store.get(id, now)
+        return None if found is None else self._opened(found)
+
+    async def update(self, confirmation: Confirmation, now: int) -> bool:
+        """False when somebody else changed it meanwhile."""
+        return await self._store.update(self._closed(confirmation), now)
+
+    async def claim(self, id: str, ticket: str, now: int) -> HeldRequest | bool:
+        """Take it out, once: what it holds, or True if that is nothing. False when `ticket` is not its own, or used."""
+        claimed = await self._store.claim(id, ticket, now)
+        if claimed is None:
+            return False
+        confirmation, sealed = claimed
+        return sealed is None or _request(confirmation, self._open(REQUEST, sealed, confirmation))
+
+    async def drop(self, id: str) -> None:
+        """With what it holds."""
+        await self._store.drop(id=id)
+
+    def _closed(self, confirmation: Confirmation) -> Confirmation:
+        """`target` stands for both of what describes the request."""
+        said = json.dumps([confirmation.target, confirmation.shown]).encode()
+        sealed = self._keyring.seal(PAGE, said, _bound(confirmation))
+        return replace(confirmation, target=base64.b64encode(sealed).decode(), shown=())
+
+    def _opened(self, confirmation: Confirmation) -> Confirmation:
+        try:
+            sealed = base64.b64decode(confirmation.target)
+        except ValueError as error:
+            raise StoreError("a confirmation does not open") from error
+        target, shown = json.loads(self._open(PAGE, sealed, confirmation))
+        return replace(confirmation, target=target, shown=tuple((name, value) for name, value in shown))
+
+    def _open(self, purpose: str, sealed: bytes, confirmation: Confirmation) -> bytes:
+        plain = self._keyring.open(purpose, sealed, _bound(confirmation))
+        if plain is None:
+            raise StoreError("a confirmation does not open")
+        return plain
+
+
+def _bytes(held: HeldRequest) -> bytes:
     head = json.dumps(
         {
             "method": held.method,
@@ -25,17 +81,10 @@ def seal(keyring: Keyring, held: HeldRequest) -> bytes:
             "headers": [[name.decode("latin-1"), value.decode("latin-1")] for name, value in held.headers],
         }
     ).encode()
-    return keyring.seal(
-        PURPOSE, struct.pack(">I", len(head)) + head + held.body, _bound(held.id, held.app, held.subject)
-    )
+    return struct.pack(">I", len(head)) + head + held.body
 
 
-def unseal(keyring: Keyring, confirmation: Confirmation, sealed: bytes) -> HeldRequest:
-    """The request of exactly this confirmation; raises StoreError for bytes that were not sealed for it."""
-    bound = _bound(confirmation.id, confirmation.app, confirmation.subject)
-    plain = keyring.open(PURPOSE, sealed, bound)
-    if plain is None:
-        raise StoreError("a held request does not open")
+def _request(confirmation: Confirmation, plain: bytes) -> HeldRequest:
     (length,) = struct.unpack_from(">I", plain)
     head = json.loads(plain[4 : 4 + length])
     return HeldRequest(
@@ -50,5 +99,5 @@ def unseal(keyring: Keyring, confirmation: Confirmation, sealed: bytes) -> HeldR
     )
 
 
-def _bound(id: str, app: str, subject: str) -> bytes:
-    return "\0".join((id, app, subject)).encode()
+def _bound(confirmation: Confirmation) -> bytes:
+    return "\0".join((confirmation.id, confirmation.app, confirmation.subject)).encode()

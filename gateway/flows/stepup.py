@@ -20,7 +20,7 @@ from dataclasses import dataclass, replace
 from gateway.config.secrets import Keyring
 from gateway.config.settings import App
 from gateway.flows.asking import Asking, Prompt
-from gateway.flows.hold import seal, unseal
+from gateway.flows.hold import Confirmations
 from gateway.flows.proof import NotProved, Prover
 from gateway.flows.sessions import Found, Sessions
 from gateway.policy.decision import by_itself, judge
@@ -78,7 +78,7 @@ class StepUp:
         self._app = app
         self._site = site
         self._routes = routes
-        self._state = state
+        self._confirmations = Confirmations(state.confirmations, keyring)
         self._sessions = sessions
         self._prover = prover
         self._keyring = keyring
@@ -124,15 +124,15 @@ class StepUp:
             known = self._known_id(session, request, shown)
             confirmation = replace(confirmation, id=known, held=False, declined=Declined.QUOTA.value)
         elif comes_back:
-            before = await self._state.confirmations.get(confirmation.id, now)
+            before = await self._confirmations.get(confirmation.id, now)
             if before is not None and not before.ticket:
                 return before
-        await self._state.confirmations.put(confirmation, None, self._limits)
+        await self._confirmations.put(confirmation, None, self._limits)
         return confirmation
 
     async def find(self, id: str, session: Session, now: int) -> Confirmation | None:
         """That confirmation, if it is this session's and of this app."""
-        confirmation = await self._state.confirmations.get(id, now)
+        confirmation = await self._confirmations.get(id, now)
         if confirmation is None or confirmation.app != self._app.name:
             return None
         mine = confirmation.session == session.ref and confirmation.subject == session.subject
@@ -167,7 +167,7 @@ class StepUp:
         """A ticket for a confirmation that has nothing left to ask; "" if it is not held or no longer there."""
         ticket = secrets.token_urlsafe(24) if confirmation.held else ""
         hashed = ticket_hash(ticket) if ticket else GRANT
-        if not await self._state.confirmations.update(replace(confirmation, ticket=hashed), now):
+        if not await self._confirmations.update(replace(confirmation, ticket=hashed), now):
             return ""
         return ticket
 
@@ -181,17 +181,13 @@ class StepUp:
     async def redeem(self, confirmation: Confirmation, ticket: str, now: int) -> HeldRequest | bool:
         """Use it up, once: the held request, or True for a grant. False when somebody was faster."""
         hashed = ticket if ticket == GRANT else ticket_hash(ticket)
-        claimed = await self._state.confirmations.claim(confirmation.id, hashed, now)
-        if claimed is None:
-            return False
-        confirmation, sealed = claimed
-        return unseal(self._keyring, confirmation, sealed) if sealed is not None else True
+        return await self._confirmations.claim(confirmation.id, hashed, now)
 
     async def restore(self, confirmation: Confirmation, held: HeldRequest, now: int) -> str:
         """Keep a claimed request after all, because not a byte of it was sent. A new ticket."""
         ticket = secrets.token_urlsafe(24)
         again = replace(confirmation, ticket=ticket_hash(ticket), expires_at=max(confirmation.expires_at, now + 60))
-        kept = await self._state.confirmations.put(again, seal(self._keyring, held), self._limits)
+        kept = await self._confirmations.put(again, held, self._limits)
         return ticket if kept else ""
 
     async def adopt(self, id: str, old: Session, new: Session, now: int) -> tuple[Confirmation, str] | None:
@@ -209,7 +205,7 @@ class StepUp:
 
     async def cancel(self, confirmation: Confirmation) -> None:
         """Forget it and what it holds."""
-        await self._state.confirmations.drop(id=confirmation.id)
+        await self._confirmations.drop(confirmation.id)
 
     async def _keep(self, confirmation: Confirmation, request: Request, hold: Hold, body: bytes) -> bool:
         held = HeldRequest(
@@ -222,7 +218,7 @@ class StepUp:
             hold.headers,
             body,
         )
-        return await self._state.confirmations.put(confirmation, seal(self._keyring, held), self._limits)
+        return await self._confirmations.put(confirmation, held, self._limits)
 
     async def _confirmed(
         self, confirmation: Confirmation, found: Found, event: AuthEvent, now: int
@@ -244,7 +240,7 @@ class StepUp:
             await self._prover.throttle.right(session.subject, session.ref)
             ticket = await self.satisfied(confirmation, now)
             return Confirmed(token, session, confirmation, event, True, ticket)
-        await self._state.confirmations.update(confirmation, now)
+        await self._confirmations.update(confirmation, now)
         return Confirmed(token, session, confirmation, event, False)
 
     def _known_id(self, session: Session, request: Request, shown: tuple[tuple[str, str], ...]) -> str:
