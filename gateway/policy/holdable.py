@@ -26,7 +26,6 @@ class Sender(StrEnum):
     """Who caused the request."""
 
     SAME = "same-origin"
-    NEIGHBOUR = "same-site"
     CROSS = "cross-site"
     UNKNOWN = "unknown"
 
@@ -63,7 +62,7 @@ def sender(request: Request, origin: str) -> Sender:
             return Sender.SAME if not origins or origins[0] == ours else Sender.CROSS
         if said == b"none":
             return Sender.SAME if reads(request) else Sender.UNKNOWN
-        return Sender.NEIGHBOUR if said == b"same-site" else Sender.CROSS
+        return Sender.CROSS  # "same-site" too: other ports and sub-domains may be other people's
     if origins:
         return Sender.SAME
     referer = request.header(b"referer")

@@ -25,7 +25,7 @@ def request(method: str = "POST", **headers: str) -> Request:
         ("POST", {"sec_fetch_site": "same-origin", "origin": "https://evil.test"}, Sender.CROSS),
         ("POST", {"sec_fetch_site": "same-origin", "origin": "null"}, Sender.CROSS),
         ("POST", {"sec_fetch_site": "cross-site", "origin": OURS}, Sender.CROSS),
-        ("POST", {"sec_fetch_site": "same-site", "origin": "https://www.example.com"}, Sender.NEIGHBOUR),
+        ("POST", {"sec_fetch_site": "same-site", "origin": "https://www.example.com"}, Sender.CROSS),
         ("POST", {"sec_fetch_site": "none"}, Sender.UNKNOWN),
         ("GET", {"sec_fetch_site": "none"}, Sender.SAME),
         ("GET", {"sec_fetch_site": "cross-site"}, Sender.CROSS),
