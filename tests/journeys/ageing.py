@@ -24,7 +24,8 @@ def older(folder: Path, seconds: int = STALE) -> None:
         for ref, events in db.execute("SELECT ref, events FROM sessions").fetchall():
             earlier = [{**each, "auth_time": each["auth_time"] - seconds} for each in json.loads(events)]
             db.execute("UPDATE sessions SET events = ? WHERE ref = ?", (json.dumps(earlier), ref))
-        db.execute("UPDATE sessions SET signed_in_at = signed_in_at - ?", (seconds,))
+        times = "signed_in_at = signed_in_at - ?1, superseded_at = superseded_at - ?1"
+        db.execute(f"UPDATE sessions SET {times}", (seconds,))
     credentials_older(folder, seconds)
 
 

@@ -65,7 +65,7 @@ class Story:
     def confirms(self) -> None:
         visitor = self.visitor
         visitor.confirm(MISTYPED)
-        self.errors.append(visitor.page.text.replace("hushed@b.test", "").replace("?token=hush-hush", ""))  # asked about
+        self.errors.append(visitor.page.text.replace("hushed@b.test", "").replace("?token=hush-hush", ""))
         assert visitor.confirm(PASSWORD).json()["method"] == "POST"
 
     def changes(self) -> None:
