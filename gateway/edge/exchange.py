@@ -172,6 +172,7 @@ class Wire(asyncio.Protocol):
         exchange, self.exchange = self.exchange, None
         if exchange is not None:
             exchange.wire = None
+            self.resume_reading()  # the last piece may have been enough for now; the next exchange reads from here
             self.pool.ended(self, reusable=reusable and not self.transport.is_closing())
 
     def wait_for(self, seconds: float) -> None:

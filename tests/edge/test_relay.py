@@ -12,6 +12,7 @@ from gateway.errors import ClientGone, UpstreamBroken, UpstreamTimeout, Upstream
 from tests.edge.servers import Seen, answering, gateway, read_request, scripted, wait_until
 from tests.support.raw import NoAnswer, Raw
 
+SOON = Timeouts(connect=0.2, first_byte=0.2, between=0.2)
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
 GET = b"GET /a?b=%20c HTTP/1.1\r\nHost: h.test\r\n\r\n"
 
@@ -111,6 +112,15 @@ def test_pipelined_requests_are_answered_in_their_order() -> None:
     with answering(OK, OK.replace(b"ok", b"no")) as upstream, gateway(upstream.url) as gate, Raw(gate.port) as client:
         client.send(GET + GET)
         assert [client.answer().body, client.answer().body] == [b"ok", b"no"]
+
+
+def test_a_connection_that_brought_a_large_answer_at_once_is_used_again() -> None:
+    large = b"HTTP/1.1 200 OK\r\nContent-Length: 200000\r\n\r\n" + bytes(200_000)
+    with answering(large) as upstream, gateway(upstream.url) as gate, Raw(gate.port, timeout=3) as client:
+        for _ in range(20):
+            client.send(GET)
+            assert len(client.answer().body) == 200_000
+        assert upstream.connections == 1
 
 
 # the answer
@@ -290,6 +300,16 @@ def test_a_connection_the_upstream_closed_is_noticed_at_once() -> None:
             time.sleep(0.02)
 
 
+def test_a_connection_whose_last_answer_was_large_is_read_from_again() -> None:
+    body = b"x" * 150_000
+    reply = b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % len(body) + body
+    with answering(reply) as upstream, gateway(upstream.url, timeouts=SOON) as gate, Raw(gate.port) as client:
+        for _ in range(20):
+            client.send(GET)
+            assert client.answer().body == body
+        assert upstream.connections == 1
+
+
 def test_a_fresh_request_has_a_connection_of_its_own() -> None:
     with answering(OK) as upstream, gateway(upstream.url, fresh=True) as gate, Raw(gate.port) as client:
         for _ in range(2):
@@ -341,9 +361,6 @@ def test_an_upstream_that_is_not_there_is_a_502_and_nothing_was_sent() -> None:
         client.send(post(b"a"))
         assert client.answer().status == 502
         assert gate.failures == [UpstreamUnreachable]
-
-
-SOON = Timeouts(connect=0.2, first_byte=0.2, between=0.2)
 
 
 def test_an_upstream_that_says_nothing_is_a_504() -> None:
