@@ -50,7 +50,7 @@ def run(args: argparse.Namespace) -> int:
         if _answers(port):
             raise UpstreamUnreachable(f"something else listens on port {port}, where the sample app should")
         command = [sys.executable, "-m", "gateway.demo.notes", "--port", str(port)]
-        with subprocess.Popen(command) as notes:  # noqa: S603
+        with subprocess.Popen(command, stdout=subprocess.DEVNULL) as notes:  # noqa: S603
             try:
                 _wait_for(notes, port)
                 print(WELCOME.format(url=settings.apps[0].origin, name=NAME, password=PASSWORD), flush=True)
