@@ -7,7 +7,7 @@ other page can make it happen.
 from __future__ import annotations
 
 import re
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import replace
 from typing import Any, NamedTuple
 
@@ -47,29 +47,26 @@ class Resuming:
 
     async def resumed(self, visit: Visit, scope: Any, receive: Receive, send: Send) -> bool:
         """True when a held request was answered in place of this one."""
-        ticket = await self._ticket(visit)
-        if ticket is None:
-            return False
-        held = await visit.gate.stepup.redeem(ticket.confirmation, ticket.secret, int(visit.request.now))
-        if not isinstance(held, HeldRequest):
-            return False
-        await self._send(visit, ticket.confirmation, held, scope, receive, send)
-        return True
+        async for ticket in self._tickets(visit):
+            held = await visit.gate.stepup.redeem(ticket.confirmation, ticket.secret, int(visit.request.now))
+            if isinstance(held, HeldRequest):  # else another tab was faster, and left us the next one
+                await self._send(visit, ticket.confirmation, held, scope, receive, send)
+                return True
+        return False
 
-    async def _ticket(self, visit: Visit) -> Ticket | None:
+    async def _tickets(self, visit: Visit) -> AsyncIterator[Ticket]:
         request, session = visit.request, visit.session
         cookies = [field for field in request.values(b"cookie") if b"gateway_ticket_" in field]
         if not cookies or request.method != "GET" or not navigates(request) or session is None or session.superseded:
-            return None
+            return
         if sender(request, visit.gate.app.origin) not in (Sender.SAME, Sender.UNKNOWN):
-            return None
+            return
         target, now = request.target.decode("latin-1"), int(request.now)
         for field in cookies:
             for id, secret in VALUE.findall(field):
                 confirmation = await visit.gate.stepup.find(id.decode(), session, now)
                 if confirmation is not None and confirmation.held and confirmation.target == target:
-                    return Ticket(confirmation, secret.decode())
-        return None
+                    yield Ticket(confirmation, secret.decode())
 
     async def _send(
         self, visit: Visit, confirmation: Confirmation, held: HeldRequest, scope: Any, receive: Receive, send: Send

@@ -98,13 +98,13 @@ def test_two_tabs_confirm_at_once_and_both_requests_go_through(pair: Gateway, ap
             pages.append((alice.page.url.path, answer_of(alice)))
         waiting = iter(pages)
 
-        def submit() -> None:
+        def submit() -> tuple[str, dict[str, str], bool]:
             page, form = next(waiting)
-            alice.http.request("POST", page, data=form, headers={"origin": pair.url})
+            answer = alice.http.request("POST", page, data=form, headers={"origin": pair.url})
+            return page, form, answer.headers.get("location") == "/account/email"
 
-        at_once(submit, 2)
-        for page, form in pages:
-            alice.go("POST", page, data=form)
+        for page, form, done in at_once(submit, 2):
+            alice.get("/account/email") if done else alice.go("POST", page, data=form)
     bodies = [seen.body for seen in app.seen]
     assert [bodies.count(b"email=%s%%40b.test" % name) for name in (b"left", b"right")] == [1, 1]
 
@@ -122,6 +122,22 @@ def test_a_revoked_session_is_refused_at_once_by_every_worker(pair: Gateway) -> 
     assert {ask("/admin/") for _ in range(12)} == {401}
     time.sleep(1)
     assert {ask("/notes") for _ in range(12)} == {401}
+
+
+def test_two_tabs_that_come_back_at_once_each_get_something_through(pair: Gateway, app: Echo) -> None:
+    with holding(pair, signed_in(pair.folder, "alice", ago=STALE)) as alice:
+        for name in ("up", "down"):
+            alice.go("POST", "/account/delete", data={"tab": name})
+            alice.request("POST", alice.page.url.path, data=answer_of(alice))
+        cookies = dict(alice.http.cookies)
+
+        def come_back() -> str:
+            with Visitor(pair.url) as tab:
+                tab.http.cookies.update(cookies)
+                return str(tab.request("GET", "/account/delete").json()["method"])
+
+        assert at_once(come_back, 2) == ["POST", "POST"]
+    assert {b"tab=up", b"tab=down"} <= {seen.body for seen in app.seen}
 
 
 def test_a_disabled_person_is_out_at_once(pair: Gateway) -> None:
