@@ -48,6 +48,7 @@ def test_the_pages_of_signing_in_and_confirming_are_clean(browser: Browser, home
         expired = ida.page.url
         ida.confirms()
         is_good(ida)
+        assert not ida.page.locator("main").evaluate("e => e.scrollWidth > e.clientWidth")
         ida.page.goto(expired)
         is_good(ida)
         ida.opens("/log")
