@@ -6,8 +6,11 @@ import asyncio
 import time
 
 import pytest
+import uvloop
 
 from gateway.edge.exchange import Timeouts
+from gateway.edge.relay import relay
+from gateway.edge.upstream import Outgoing, Upstream
 from gateway.errors import ClientGone, UpstreamBroken, UpstreamTimeout, UpstreamUnreachable
 from tests.edge.servers import Seen, answering, gateway, read_request, scripted, wait_until
 from tests.support.raw import NoAnswer, Raw
@@ -106,6 +109,32 @@ def test_a_partial_request_is_never_completed(partial) -> None:
         assert wait_until(lambda: gate.failures == [ClientGone])
         assert upstream.requests == []
         assert upstream.connections == 0 or upstream.aborted.wait(2)
+
+
+@pytest.mark.parametrize("pieces", [[b"abc"], [b"abc", b"de"], [b"abc", b"defghijk"]])
+def test_a_body_that_is_not_as_long_as_it_said_is_never_completed(pieces) -> None:
+    messages = iter(
+        {"type": "http.request", "body": piece, "more_body": more < len(pieces)} for more, piece in enumerate(pieces, 1)
+    )
+
+    async def receive() -> dict[str, object]:
+        return next(messages)
+
+    async def send(message: object) -> None:
+        raise AssertionError(message)
+
+    async def story(url: str) -> None:
+        app = Upstream(url)
+        try:
+            with pytest.raises(ClientGone):
+                await relay(app, Outgoing(b"POST", b"/", [(b"host", b"h")], 9), receive, send)
+        finally:
+            app.close()
+            await asyncio.sleep(0.01)
+
+    with answering(OK) as upstream:
+        uvloop.run(story(upstream.url))
+        assert upstream.requests == []
 
 
 def test_pipelined_requests_are_answered_in_their_order() -> None:
@@ -372,6 +401,20 @@ def test_an_upstream_that_says_nothing_is_a_504() -> None:
         client.send(GET)
         assert client.answer().status == 504
         assert (gate.failures, len(upstream.requests)) == ([UpstreamTimeout], 1)
+
+
+def test_what_was_not_answered_in_time_on_a_used_connection_is_not_asked_again() -> None:
+    async def script(seen: Seen, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        seen.requests.append(await read_request(reader))
+        writer.write(OK)
+        seen.requests.append(await read_request(reader))
+        await reader.read()
+
+    with scripted(script) as upstream, gateway(upstream.url, timeouts=SOON) as gate, Raw(gate.port) as client:
+        for status in (200, 504):
+            client.send(GET)
+            assert client.answer().status == status
+        assert (upstream.connections, len(upstream.requests)) == (1, 2)
 
 
 def test_interim_answers_do_not_put_the_deadline_off() -> None:
