@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from tests.apps.django_admin import Office, office
 from tests.apps.documented import example
 from tests.apps.dokuwiki import DokuWiki, dokuwiki
 from tests.support.processes import Gateway, gateway
@@ -20,4 +21,16 @@ def wiki(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DokuWiki]:
 @pytest.fixture(scope="session")
 def wiki_front(wiki: DokuWiki, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
     with gateway(tmp_path_factory.mktemp("wiki-front"), example("wiki", wiki.url)) as started:
+        yield started
+
+
+@pytest.fixture(scope="session")
+def django(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Office]:
+    with office(tmp_path_factory.mktemp("apps") / "office") as started:
+        yield started
+
+
+@pytest.fixture(scope="session")
+def django_front(django: Office, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
+    with gateway(tmp_path_factory.mktemp("django-front"), example("office", django.url)) as started:
         yield started

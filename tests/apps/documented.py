@@ -7,6 +7,9 @@ from pathlib import Path
 
 PAGE = Path(__file__).parents[2] / "docs/apps.md"
 BLOCK = re.compile(r"```toml\n(.*?)```", re.DOTALL)
+SHORT, STALE = "2s", 3.1
+"""A window just long enough to confirm and go on, and the seconds after which it is over."""
+
 UPSTREAM = re.compile(r'^upstream = ".*"$', re.MULTILINE)
 
 

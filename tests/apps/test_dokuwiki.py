@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.apps.documented import example
+from tests.apps.documented import SHORT, STALE, example
 from tests.apps.dokuwiki import WIKI_PASSWORD, DokuWiki, sign_in
 from tests.apps.forms import form, forms, send, step_down
 from tests.support.processes import PEOPLE, Gateway, gateway
@@ -30,11 +30,13 @@ def changes(wiki: DokuWiki) -> list[str]:
 
 
 def test_a_profile_form_sent_when_stale_is_confirmed_and_takes_effect_once(wiki: DokuWiki, tmp_path: Path) -> None:
-    with gateway(tmp_path, example("wiki", wiki.url, max_age="2s")) as front, Visitor(front.url) as visitor:
+    with gateway(tmp_path, example("wiki", wiki.url, max_age=SHORT)) as front, Visitor(front.url) as visitor:
         sign_in(visitor, PEOPLE["alice"])
-        profile = form(visitor.get(PROFILE).text, "email")
+        time.sleep(STALE)
+        visitor.get(PROFILE)
+        profile = form(visitor.confirm(PEOPLE["alice"]).text, "email")
         before = len(changes(wiki))
-        time.sleep(3.1)
+        time.sleep(STALE)
         send(visitor, profile, profile.filled(email="waited@example.test", oldpass=WIKI_PASSWORD))
         assert "Confirm access" in visitor.page.text and "Change your wiki profile" in visitor.page.text
         assert "waited@example.test" in visitor.page.text and WIKI_PASSWORD not in visitor.page.text
