@@ -35,6 +35,8 @@ WELCOME = """
 
   Change the e-mail address there, then wait five minutes and do it again: you will be asked to
   confirm, and what you sent goes through. Deleting the account asks every time.
+  Passkeys and authenticator apps are added at {url}/.gateway/account;
+  "End it now" there saves you the five minutes.
   What is decided, and why, is printed below. Ctrl-C ends the demo.
 """
 

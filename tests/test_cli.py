@@ -209,7 +209,7 @@ def test_the_demo_runs_and_leaves_nothing_behind(tmp_path):
     temporary.mkdir()
     demo = launch([sys.executable, "-m", "gateway", "demo"], tmp_path, env={"TMPDIR": str(temporary)})
     try:
-        assert f"http://localhost:{port}" in until_printed(demo, "Ctrl-C")
+        assert f"http://localhost:{port}/.gateway/account" in until_printed(demo, "Ctrl-C")
         assert status_of(port, "/static/notes.css") == 200
         assert status_of(port, "/account/email") in (303, 401)
     finally:
