@@ -7,9 +7,9 @@ from collections.abc import Iterator
 import pytest
 
 from tests.apps.django_admin import Office, office
-from tests.apps.documented import example
+from tests.apps.documented import in_front_of
 from tests.apps.dokuwiki import DokuWiki, dokuwiki
-from tests.support.processes import Gateway, gateway
+from tests.support.processes import Gateway
 
 
 @pytest.fixture(scope="session")
@@ -20,7 +20,7 @@ def wiki(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DokuWiki]:
 
 @pytest.fixture(scope="session")
 def wiki_front(wiki: DokuWiki, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
-    with gateway(tmp_path_factory.mktemp("wiki-front"), example("wiki", wiki.url)) as started:
+    with in_front_of("wiki", wiki.url, tmp_path_factory.mktemp("wiki-front")) as started:
         yield started
 
 
@@ -32,5 +32,5 @@ def django(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Office]:
 
 @pytest.fixture(scope="session")
 def django_front(django: Office, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
-    with gateway(tmp_path_factory.mktemp("django-front"), example("office", django.url)) as started:
+    with in_front_of("office", django.url, tmp_path_factory.mktemp("django-front")) as started:
         yield started

@@ -10,10 +10,11 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from tests.apps.django_admin import OFFICE_PASSWORD, Office
-from tests.apps.documented import SHORT, STALE, example
+from tests.apps.documented import A_WHILE, SHORT, STALE, in_front_of
 from tests.apps.dokuwiki import WIKI_PASSWORD, DokuWiki
+from tests.journeys.ageing import credentials_older
 from tests.support.browser import Authenticator, window
-from tests.support.processes import PEOPLE, Gateway, gateway
+from tests.support.processes import PEOPLE, Gateway
 
 
 @pytest.fixture
@@ -36,7 +37,7 @@ def confirm(page: Page) -> None:
 
 
 def test_a_wiki_profile_is_changed_after_confirming_with_a_password(page: Page, wiki: DokuWiki, tmp_path: Path) -> None:
-    with gateway(tmp_path, example("wiki", wiki.url, max_age=SHORT)) as front:
+    with in_front_of("wiki", wiki.url, tmp_path, max_age=SHORT) as front:
         sign_in(page, front, "/doku.php?id=start&do=login")
         page.locator("input[name=u]").fill("admin")
         page.locator("input[name=p]").fill(WIKI_PASSWORD)
@@ -71,7 +72,7 @@ def test_a_person_is_promoted_in_django_after_a_touch_of_a_passkey(
     page.get_by_role("button", name="Add a passkey").click()
     page.wait_for_url("**/.gateway/account?done=passkey")
     assert len(device.credentials()) == 1
-    time.sleep(1)  # what was enrolled in the very second of a sign-in is not older than it
+    credentials_older(django_front.folder, A_WHILE)
     page.context.clear_cookies()
     page.goto(django_front.url + target)  # the device offers its passkey by itself
     page.wait_for_url("**/admin/login/**")

@@ -13,9 +13,10 @@ import pyotp
 import pytest
 
 from tests.apps.django_admin import OFFICE_PASSWORD, Office, sign_in, sign_in_to_django
-from tests.apps.documented import SHORT, STALE, example
+from tests.apps.documented import A_WHILE, SHORT, STALE, in_front_of
 from tests.apps.forms import form, send, step_down
-from tests.support.processes import PEOPLE, Gateway, gateway
+from tests.journeys.ageing import credentials_older
+from tests.support.processes import PEOPLE, Gateway
 from tests.support.visitor import Visitor
 
 LIST = "/admin/auth/user/"
@@ -55,7 +56,7 @@ def promote(visitor: Visitor, id: int, email: str) -> None:
 def test_a_change_made_when_stale_is_confirmed_and_is_in_the_database_once(
     django: Office, bob: int, tmp_path: Path
 ) -> None:
-    with gateway(tmp_path, example("office", django.url, max_age=SHORT)) as front, Visitor(front.url) as visitor:
+    with in_front_of("office", django.url, tmp_path, max_age=SHORT) as front, Visitor(front.url) as visitor:
         sign_in(visitor, "alice", PEOPLE["alice"])
         time.sleep(STALE)
         promote(visitor, bob, "waited@example.test")
@@ -213,7 +214,7 @@ def test_a_change_is_confirmed_with_an_authenticator_code(django: Office, bob: i
     assert added.returncode == enrolled.returncode == 0
     [uri] = re.findall(r"otpauth://\S+", enrolled.stdout)
     totp = pyotp.TOTP(parse_qs(urlsplit(uri).query)["secret"][0])
-    time.sleep(1)  # what was enrolled in the very second of a sign-in is not older than it
+    credentials_older(django_front.folder, A_WHILE)
     while time.time() % 30 > 25:
         time.sleep(0.1)
     with Visitor(django_front.url) as carol:

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.apps.documented import SHORT, STALE, example
+from tests.apps.documented import SHORT, STALE, in_front_of
 from tests.apps.dokuwiki import WIKI_PASSWORD, DokuWiki, sign_in
 from tests.apps.forms import form, forms, send, step_down
-from tests.support.processes import PEOPLE, Gateway, gateway
+from tests.support.processes import PEOPLE, Gateway
 from tests.support.visitor import Visitor
 
 PROFILE = "/doku.php?id=start&do=profile"
@@ -30,7 +30,7 @@ def changes(wiki: DokuWiki) -> list[str]:
 
 
 def test_a_profile_form_sent_when_stale_is_confirmed_and_takes_effect_once(wiki: DokuWiki, tmp_path: Path) -> None:
-    with gateway(tmp_path, example("wiki", wiki.url, max_age=SHORT)) as front, Visitor(front.url) as visitor:
+    with in_front_of("wiki", wiki.url, tmp_path, max_age=SHORT) as front, Visitor(front.url) as visitor:
         sign_in(visitor, PEOPLE["alice"])
         time.sleep(STALE)
         visitor.get(PROFILE)
@@ -90,3 +90,10 @@ def test_editing_and_saving_a_page_is_never_asked_about(ann: Visitor, wiki: Doku
     send(ann, edit, [*edit.filled(wikitext=text), ("do[save]", "Save")])
     assert "do=profile" in ann.page.text
     assert (wiki.folder / "data/pages/notes.txt").read_text().startswith("do=profile")
+
+
+def test_a_client_of_the_remote_api_is_told_to_confirm(ann: Visitor) -> None:
+    step_down(ann)
+    call = b"<?xml version='1.0'?><methodCall><methodName>dokuwiki.getTitle</methodName></methodCall>"
+    answer = ann.fetch("POST", "/lib/exe/xmlrpc.php", content=call, headers={"content-type": "text/xml"})
+    assert answer.status_code == 401 and "confirm_url" in answer.json()
