@@ -12,9 +12,9 @@ from typing import Any
 import pytest
 from argon2 import PasswordHasher
 
+from gateway.errors import Busy
 from gateway.policy.credentials import Credentials, Password
 from gateway.policy.facts import AuthEvent
-from gateway.errors import Busy
 from gateway.verifiers.base import Rehash, Site, Verified
 from gateway.verifiers.password import LONGEST, NICENESS, Hasher, PasswordVerifier
 
