@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+import sys
 from collections.abc import Iterator
 from contextlib import closing
 
@@ -10,7 +11,7 @@ import pytest
 
 from tests.journeys.ageing import STATE, signed_in
 from tests.support.echo import Echo
-from tests.support.processes import Gateway, gateway
+from tests.support.processes import PEOPLE, Gateway, add_people, free_port, gateway, launch, wait_for, write_config
 from tests.support.visitor import Visitor
 
 ROUTES = """
@@ -54,6 +55,16 @@ public = ["/static/**"]
 """
 
 
+SESSION = "gateway_session"
+
+
+def holding(gate: Gateway, token: str) -> Visitor:
+    """Another browser, with a session's cookie."""
+    visitor = Visitor(gate.url)
+    visitor.http.cookies.set(SESSION, token, domain="localhost.local")
+    return visitor
+
+
 @pytest.fixture(scope="session")
 def app() -> Iterator[Echo]:
     with Echo() as started:
@@ -66,11 +77,25 @@ def gate(app: Echo, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gatewa
         yield started
 
 
+@pytest.fixture(scope="session")
+def pair(app: Echo, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
+    """A gateway of two workers; which of them answers a new connection, nobody knows."""
+    folder, port = tmp_path_factory.mktemp("pair"), free_port()
+    write_config(folder, port, ROUTES.format(upstream=app.url))
+    add_people(folder, PEOPLE)
+    command = [sys.executable, "-m", "gateway", "serve", "--workers", "2", "--config", str(folder / "routes.toml")]
+    program = launch(command, folder)
+    try:
+        wait_for(program, port, "/.gateway/healthz")
+        yield Gateway(folder, port, program)
+    finally:
+        program.stop()
+
+
 @pytest.fixture
 def alice(gate: Gateway) -> Iterator[Visitor]:
     """Signed in a moment ago; nobody has guessed anything."""
     with closing(sqlite3.connect(gate.folder / STATE, timeout=10)) as db, db:
         db.execute("DELETE FROM throttles")
-    with Visitor(gate.url) as visitor:
-        visitor.http.cookies.set("gateway_session", signed_in(gate.folder, "alice"), domain="localhost.local")
+    with holding(gate, signed_in(gate.folder, "alice")) as visitor:
         yield visitor

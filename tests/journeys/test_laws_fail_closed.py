@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.journeys.ageing import STATE, signed_in
-from tests.journeys.conftest import ROUTES
+from tests.journeys.conftest import ROUTES, holding
 from tests.support.echo import Echo
 from tests.support.processes import PEOPLE, Gateway, gateway
 from tests.support.visitor import Visitor
@@ -28,16 +28,10 @@ def change(folder: Path, sql: str) -> None:
         db.execute(sql)
 
 
-def with_session(gate: Gateway, token: str) -> Visitor:
-    visitor = Visitor(gate.url)
-    visitor.http.cookies.set("gateway_session", token)
-    return visitor
-
-
 def assert_closed(gate: Gateway, token: str, app: Echo, *, status: int = 503) -> None:
     """Sensitive and ordinary requests are refused, public ones pass without a word about anybody."""
     before = len(app.seen)
-    with with_session(gate, token) as visitor:
+    with holding(gate, token) as visitor:
         assert visitor.fetch("POST", "/account/email", data={"email": "a@b.test"}).status_code == status
         assert visitor.request("POST", "/account/email", data={"email": "a@b.test"}).status_code in {status, 303}
         assert visitor.fetch("GET", "/admin/").status_code == status
@@ -78,7 +72,7 @@ def test_a_proof_from_the_future_is_no_proof(gate: Gateway, app: Echo) -> None:
     token = signed_in(gate.folder, "bob", ago=1000)
     later = "replace(events, '\"auth_time\": ', '\"auth_time\": 9')"
     change(gate.folder, f"UPDATE sessions SET events = {later} WHERE subject = 'bob'")
-    with with_session(gate, token) as visitor:
+    with holding(gate, token) as visitor:
         assert visitor.fetch("GET", "/admin/").status_code == 401
         assert visitor.fetch("GET", "/notes").status_code == 200
 
@@ -100,7 +94,7 @@ def test_a_directory_full_of_rubbish_confirms_nobody(fragile: Gateway, app: Echo
     for file in fragile.folder.glob("gateway.db*"):
         file.write_bytes(b"rubbish " * 20_000)
     before = len(app.seen)
-    with with_session(fragile, token) as visitor:
+    with holding(fragile, token) as visitor:
         assert visitor.go("POST", "/account/email", data={"email": "a@b.test"}).status_code == 503
         assert visitor.fetch("GET", "/admin/").status_code == 503
         assert len(app.seen) == before
@@ -113,7 +107,7 @@ def test_a_store_that_cannot_be_written_signs_nobody_in_and_goes_on_reading(gate
         visitor.get("/.gateway/signin")
         db.execute("BEGIN IMMEDIATE")
         assert visitor.submit("/.gateway/signin", {"name": "alice", "password": PEOPLE["alice"]}).status_code == 503
-        with with_session(gate, token) as other:
+        with holding(gate, token) as other:
             assert other.fetch("GET", "/admin/").status_code == 200
         db.rollback()
         assert visitor.sign_in("alice", PEOPLE["alice"]).status_code == 200

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from threading import Barrier
 from typing import TypeVar
@@ -12,36 +11,13 @@ from typing import TypeVar
 import pytest
 
 from tests.journeys.ageing import STALE, older, signed_in
-from tests.journeys.conftest import ROUTES
+from tests.journeys.conftest import SESSION, holding
 from tests.support.echo import Echo
-from tests.support.processes import PEOPLE, Gateway, add_people, free_port, launch, wait_for, write_config
+from tests.support.processes import PEOPLE, Gateway
 from tests.support.visitor import Visitor
 
 PASSWORD = PEOPLE["alice"]
-SESSION = "gateway_session"
 T = TypeVar("T")
-
-
-@pytest.fixture(scope="module")
-def pair(app: Echo, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
-    """A gateway of two workers; which of them answers a new connection, nobody knows."""
-    folder, port = tmp_path_factory.mktemp("pair"), free_port()
-    write_config(folder, port, ROUTES.format(upstream=app.url))
-    add_people(folder, PEOPLE)
-    command = [sys.executable, "-m", "gateway", "serve", "--workers", "2", "--config", str(folder / "routes.toml")]
-    program = launch(command, folder)
-    try:
-        wait_for(program, port, "/.gateway/healthz")
-        yield Gateway(folder, port, program)
-    finally:
-        program.stop()
-
-
-def holding(gate: Gateway, token: str) -> Visitor:
-    """Another browser, with a session's cookie."""
-    visitor = Visitor(gate.url)
-    visitor.http.cookies.set(SESSION, token, domain="localhost.local")
-    return visitor
 
 
 def at_once(work: Callable[[], T], times: int) -> list[T]:
