@@ -19,7 +19,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
 def alice(browser: Browser, home: House) -> Iterator[Person]:
     """Has a password, and is signed in."""
     with at_a_browser(browser, home, home.newcomer()) as person:
-        person.signs_in()
+        person.comes_signed_in()
         yield person
 
 
@@ -27,5 +27,5 @@ def alice(browser: Browser, home: House) -> Iterator[Person]:
 def ida(browser: Browser, home: House) -> Iterator[Person]:
     """Has a password and an authenticator app, and is signed in."""
     with at_a_browser(browser, home, home.newcomer(phone=True)) as person:
-        person.signs_in()
+        person.comes_signed_in()
         yield person

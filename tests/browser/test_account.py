@@ -17,7 +17,8 @@ def elsewhere(browser: Browser, home: House, alice: Person) -> Iterator[Person]:
     """The same person, at another browser."""
     phone = "Mozilla/5.0 (Linux; Android 14; Pixel 8) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/140 Mobile"
     with at_a_browser(browser, home, alice.who, user_agent=phone) as person:
-        person.signs_in("/account")
+        person.comes_signed_in()
+        person.opens("/account")
         yield person
 
 

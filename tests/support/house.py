@@ -7,19 +7,22 @@ import json
 import os
 import time
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Coroutine, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import count
 from pathlib import Path
-from urllib.parse import parse_qs, urlsplit
 
 import pyotp
 
 from gateway.app import open_directory, open_state
 from gateway.config.load import load
-from gateway.flows.people import People
+from gateway.config.settings import Settings
+from gateway.flows.sessions import Sessions
+from gateway.policy.credentials import Password, Person, Totp
+from gateway.policy.facts import AuthEvent
+from gateway.verifiers import totp
 from gateway.verifiers.password import PasswordVerifier
 from tests.support.processes import Gateway, gateway, sample_app
 
@@ -135,6 +138,8 @@ class House:
 
     front: Gateway
     app: str
+    settings: Settings
+    _hashed: str
     _numbers: Iterator[int] = field(default_factory=lambda: count(1))
 
     @property
@@ -144,9 +149,12 @@ class House:
     def newcomer(self, *, phone: bool = False) -> Newcomer:
         """A person nobody has met before."""
         name = f"{'ida' if phone else 'alice'}{next(self._numbers)}"
-        with ThreadPoolExecutor(1) as beside:  # Playwright keeps an event loop of its own in the tests' thread
-            secret = beside.submit(asyncio.run, self._add(name, phone)).result()
+        secret = beside(self._add(name, phone))
         return Newcomer(name, AuthenticatorApp(secret) if secret else None)
+
+    def session_of(self, who: Newcomer, agent: str) -> str:
+        """The id of a session that they opened just now, with all they have; `agent` is their browser's own name."""
+        return beside(self._sign_in(who, agent))
 
     def deeds(self, who: Newcomer) -> list[str]:
         """Every sensitive thing the app did for them, by its own log: "changed e-mail: a@b.test"."""
@@ -155,17 +163,34 @@ class House:
         return [f"{each['action']}: {each['detail']}" for each in log if each["user"] == who.name]
 
     async def _add(self, name: str, phone: bool) -> str:
-        settings = load(self.front.folder / "routes.toml", env=os.environ)
-        directory, state = open_directory(settings), open_state(settings)
-        people = People(directory, state, settings.session, PasswordVerifier(), settings.keyring)
-        then = int(time.time()) - AN_HOUR
+        directory, then = open_directory(self.settings), int(time.time()) - AN_HOUR
         try:
-            await people.add(name, name.title(), PASSWORD, then)
-            uri = await people.add_totp(name, "Fieldnotes", then) if phone else ""
+            await directory.people.add(Person(name, name.title(), then))
+            await directory.credentials.set_password(name, Password(self._hashed, then, then), expected=None)
+            if not phone:
+                return ""
+            secret = totp.new_secret()
+            sealed = totp.seal(self.settings.keyring, name, name, secret)
+            await directory.credentials.add(name, Totp(name, "Phone", sealed, then))
+            return secret
         finally:
             await directory.life.close()
+
+    async def _sign_in(self, who: Newcomer, agent: str) -> str:
+        state, now = open_state(self.settings), int(time.time())
+        events = [AuthEvent("password", now, ("pwd",))] + [AuthEvent("totp", now, ("otp",))] * bool(who.phone)
+        try:
+            sessions = Sessions(state, self.settings.session)
+            token, _ = await sessions.open("notes", who.name, tuple(events), address="127.0.0.1", agent=agent, now=now)
+            return token.decode()
+        finally:
             await state.life.close()
-        return parse_qs(urlsplit(uri).query).get("secret", [""])[0]
+
+
+def beside(story: Coroutine[None, None, str]) -> str:
+    """Run it in a thread of its own: in that of the tests, Playwright keeps an event loop."""
+    with ThreadPoolExecutor(1) as thread:
+        return thread.submit(asyncio.run, story).result()
 
 
 @contextmanager
@@ -174,4 +199,5 @@ def house(folder: Path, *, session: str = "") -> Iterator[House]:
     with sample_app(folder / "app") as app:
         routes = f"[session]\n{session}\n" + ROUTES.format(upstream=app)
         with gateway(folder / "gateway", routes, people={}) as front:
-            yield House(front, app)
+            settings = load(front.folder / "routes.toml", env=os.environ)
+            yield House(front, app, settings, beside(PasswordVerifier().hash(PASSWORD)))
