@@ -75,10 +75,8 @@ class Sessions:
         session = await self._state.sessions.get(key, now)
         if session is None or session.app != app:
             return None
-        seen = self._touched.get(session.ref, 0)
-        if seen > session.last_seen:
-            session = replace(session, last_seen=seen)
-        return Found(session, key, not ran_out(session, idle=self._life.idle, absolute=self._life.absolute, now=now))
+        session = self._seen(session)
+        return Found(session, key, self._lives(session, now))
 
     def touch(self, session: Session, now: int) -> None:
         """Note activity; written down later, and no more often than idle time needs."""
@@ -114,20 +112,12 @@ class Sessions:
 
     async def alive(self, session: Session, now: int) -> bool:
         """Whether it still exists and has not run out, whatever its id is by now."""
-        mine = [each for each in await self._state.sessions.find(subject=session.subject) if each.ref == session.ref]
-        return any(
-            not ran_out(each, idle=self._life.idle, absolute=self._life.absolute, now=now)
-            or self._touched.get(each.ref, 0) > now - self._life.idle
-            for each in mine
-        )
+        return any(each.ref == session.ref for each in await self.of(session.subject, now))
 
     async def of(self, subject: str, now: int) -> list[Session]:
         """Those of one person that have not run out, latest seen first."""
-        return [
-            each
-            for each in await self._state.sessions.find(subject=subject)
-            if not ran_out(each, idle=self._life.idle, absolute=self._life.absolute, now=now)
-        ]
+        found = await self._state.sessions.find(subject=subject)
+        return [each for each in map(self._seen, found) if self._lives(each, now)]
 
     async def end(self, *, ref: str | None = None, subject: str | None = None, keep: str | None = None) -> list[str]:
         """End one session or a person's, with all they hold. The refs that were ended."""
@@ -137,3 +127,11 @@ class Sessions:
             self._touched.pop(each, None)
             await self._state.confirmations.drop(session=each)
         return ended
+
+    def _seen(self, session: Session) -> Session:
+        """With the activity that is not written down yet."""
+        seen = self._touched.get(session.ref, 0)
+        return replace(session, last_seen=seen) if seen > session.last_seen else session
+
+    def _lives(self, session: Session, now: int) -> bool:
+        return not ran_out(session, idle=self._life.idle, absolute=self._life.absolute, now=now)
