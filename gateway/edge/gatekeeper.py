@@ -25,7 +25,7 @@ from gateway.edge.gate import Gate, Visit
 from gateway.edge.intake import Networks, intake
 from gateway.edge.pages.hosted import hosted
 from gateway.edge.probes import Probes
-from gateway.edge.resuming import Resuming
+from gateway.edge.resuming import Resuming, brings_ticket
 from gateway.edge.websocket import deny
 from gateway.errors import ClientGone, GatewayError, StoreError
 from gateway.policy.decision import decide
@@ -158,7 +158,7 @@ class Gatekeeper:
         if token is None:
             return Visit(gate, request, None)
         try:
-            if place.match is NONE and not request.path.startswith(OURS):
+            if place.match is NONE and not place.hosted and not brings_ticket(request):
                 found = await gate.sessions.recent(token, gate.app.name, request.now)
             else:
                 found = await gate.sessions.find(token, gate.app.name, int(request.now))

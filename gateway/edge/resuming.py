@@ -39,6 +39,11 @@ def ticket_cookie(cookies: Cookies, confirmation: Confirmation, secret: str) -> 
     return cookies.set(_name(confirmation.id), f"{confirmation.id}.{secret}", strict=True, max_age=600)
 
 
+def brings_ticket(request: Request) -> bool:
+    """Whether something that was held may go in place of this: then it is as sensitive as that."""
+    return request.method == "GET" and any(b"gateway_ticket_" in field for field in request.values(b"cookie"))
+
+
 class Resuming:
     """`judge` is the gatekeeper's: a held request is decided like any other before it is sent."""
 
@@ -56,13 +61,12 @@ class Resuming:
 
     async def _tickets(self, visit: Visit) -> AsyncIterator[Ticket]:
         request, session = visit.request, visit.session
-        cookies = [field for field in request.values(b"cookie") if b"gateway_ticket_" in field]
-        if not cookies or request.method != "GET" or not navigates(request) or session is None or session.superseded:
+        if not brings_ticket(request) or not navigates(request) or session is None or session.superseded:
             return
         if sender(request, visit.gate.app.origin) not in (Sender.SAME, Sender.UNKNOWN):
             return
         target, now = request.target.decode("latin-1"), int(request.now)
-        for field in cookies:
+        for field in request.values(b"cookie"):
             for id, secret in VALUE.findall(field):
                 confirmation = await visit.gate.stepup.find(id.decode(), session, now)
                 if confirmation is not None and confirmation.held and confirmation.target == target:

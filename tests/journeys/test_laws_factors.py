@@ -45,7 +45,7 @@ def forgetful(gate: Gateway) -> Iterator[Gateway]:
 def test_a_code_enrolled_in_this_session_confirms_nothing_in_it(forgetful: Gateway, alice: Visitor) -> None:
     secret = enrol_totp(alice)
     older(forgetful.folder)
-    sql(forgetful, "gateway.db", "UPDATE totps SET created_at = created_at + 1000, last_step = 0")
+    sql(forgetful, "gateway.db", "UPDATE totps SET created_at = unixepoch(), last_step = 0")
     assert alice.get("/vault/").status_code == 403
     assert "sign" in alice.page.text.lower()
     alice.get("/admin/")
