@@ -103,6 +103,8 @@ class Enrol:
                 "password", credentials, {"password": current}, self._site, address=address, since=None, now=now
             )
             if isinstance(outcome, NotProved):
+                if not outcome.wait and await self._prover.throttle.wrong(session.ref, now):
+                    await self._sessions.end(ref=session.ref)
                 return Failed(Fault.THROTTLED if outcome.wait else Fault.WRONG_PASSWORD, outcome.wait)
             before = (await self._store.of(session.subject)).password
         created_at = before.created_at if before else now

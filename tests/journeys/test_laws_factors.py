@@ -128,6 +128,17 @@ def test_too_many_wrong_answers_end_the_session(gate: Gateway, alice: Visitor, a
     assert all(b"guessed" not in seen.body for seen in app.seen)
 
 
+def test_the_form_that_changes_a_password_is_no_place_to_guess_the_old_one(gate: Gateway, alice: Visitor) -> None:
+    alice.get("/.gateway/account")
+    form = {**alice.hidden(), "current": "wrong", "new": "long enough", "again": "long enough"}
+    statuses = [alice.request("POST", "/.gateway/account/password", data=form).status_code for _ in range(6)]
+    assert statuses == [422] * 5 + [429]
+    for _ in range(5):
+        sql(gate, STATE, "UPDATE throttles SET last = last - 3600")
+        assert alice.request("POST", "/.gateway/account/password", data=form).status_code == 422
+    assert alice.fetch("GET", "/notes").status_code == 401
+
+
 def test_all_spellings_of_a_name_share_one_throttle(gate: Gateway, alice: Visitor) -> None:
     names = ["alice", "ALICE", " alice ", "Alice", "ａｌｉｃｅ", "alice"]
     with Visitor(gate.url) as guesser:
