@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from gateway.edge.answers import Send, problem
 from gateway.edge.gate import Gate, Visit
 from gateway.edge.pages.reply import common, send_page
+from gateway.edge.static import serve
 from gateway.edge.views import Failure, Refused, View
 from gateway.edge.websocket import deny
 from gateway.errors import Busy, GatewayError, MalformedRequest, StoreError, UpstreamTimeout
@@ -40,9 +43,14 @@ async def fail(kind: str, gate: Gate | None, request: Request | None, error: Gat
     await _say(visit, Failure(**common(visit), status=status, reason=reason), status, reason, kind, send)
 
 
-async def unknown_host(kind: str, send: Send) -> None:
-    """421: no app of that name here (RFC 9110, 15.5.20)."""
-    await _plain(kind, 421, Reason.UNKNOWN_HOST, "no app of that host name is served here", send)
+async def unknown_host(kind: str, lender: Gate, request: Request, send: Send) -> None:
+    """421: no app of that name here (RFC 9110, 15.5.20). `lender` is any gate, for its pages' looks."""
+    if request.path.startswith(b"/.gateway/static/"):
+        await serve(request, send)
+        return
+    visit = Visit(lender, request, None)
+    view = replace(Failure(**common(visit), status=421, reason=Reason.UNKNOWN_HOST), site=request.host)
+    await _say(visit, view, 421, Reason.UNKNOWN_HOST, kind, send)
 
 
 async def refuse(visit: Visit, decision: Refuse, send: Send, *, kind: str = "http") -> None:

@@ -73,7 +73,7 @@ class Gatekeeper:
                 return
             gate = self._gates.get(request.host)
             if gate is None:
-                await unknown_host(scope["type"], send)
+                await unknown_host(scope["type"], next(iter(self._gates.values())), request, send)
             elif plain:
                 await self._http(gate, request, scope, receive, send)
             else:

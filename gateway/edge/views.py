@@ -30,7 +30,7 @@ class View:
     request_id: str
     now: int
     csrf: str = ""
-    person: str = ""  # display name of who is signed in
+    person: str = ""  # who is signed in
     hidden: tuple[tuple[str, str], ...] = ()
 
 

@@ -282,6 +282,13 @@ def test_open_paths_need_nobody_and_carry_no_identity(front: Gateway) -> None:
         assert stranger.fetch("GET", "/notes").status_code == 401
 
 
+def test_a_host_that_no_app_has_is_explained_to_people_and_leads_nowhere(front: Gateway) -> None:
+    with Visitor(f"http://127.0.0.1:{front.port}") as lost:
+        assert lost.get("/notes").status_code == 421
+        assert "No app lives at this address" in lost.page.text and "127.0.0.1" in lost.page.text
+        assert lost.fetch("GET", "/notes").json()["error"] == "unknown-host"
+
+
 def test_another_persons_confirmation_is_not_found(front: Gateway, alice: Visitor) -> None:
     time.sleep(STALE)
     alice.go("POST", "/account/email", data={"email": "a@b.test"})
