@@ -4,7 +4,7 @@ Times are seconds since the epoch, durations seconds. The forms a page holds, wh
 besides `csrf` and the view's `hidden` ones:
 
     confirm/<id>             way, and password, code or passkey      confirm/<id>/cancel
-    signin                   name, password | passkey                signin/code       code
+    signin                   username, password | passkey            signin/code       code
     signout
     account/password         current, new, again                     account/totp      label, code
     account/passkey          label, passkey                          account/recovery

@@ -155,7 +155,7 @@ def test_an_address_that_tries_many_names_is_slowed_too(gate: Gateway, alice: Vi
         guesser.get("/.gateway/signin")
         form = {**guesser.hidden(), "password": "wrong"}
         statuses = [
-            guesser.request("POST", "/.gateway/signin", data={**form, "name": f"name{n}"}).status_code
+            guesser.request("POST", "/.gateway/signin", data={**form, "username": f"name{n}"}).status_code
             for n in range(31)
         ]
     assert statuses == [422] * 30 + [429]

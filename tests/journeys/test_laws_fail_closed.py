@@ -106,7 +106,7 @@ def test_a_store_that_cannot_be_written_signs_nobody_in_and_goes_on_reading(gate
     with closing(sqlite3.connect(gate.folder / STATE)) as db, Visitor(gate.url) as visitor:
         visitor.get("/.gateway/signin")
         db.execute("BEGIN IMMEDIATE")
-        assert visitor.submit("/.gateway/signin", {"name": "alice", "password": PEOPLE["alice"]}).status_code == 503
+        assert visitor.submit("/.gateway/signin", {"username": "alice", "password": PEOPLE["alice"]}).status_code == 503
         with holding(gate, token) as other:
             assert other.fetch("GET", "/admin/").status_code == 200
         db.rollback()

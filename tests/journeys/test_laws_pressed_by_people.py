@@ -115,7 +115,7 @@ def test_another_site_changes_nothing_of_the_account(alice: Visitor, action: str
 
 
 def test_a_sign_in_from_another_site_or_without_our_page_signs_nobody_in(gate: Gateway, alice: Visitor) -> None:
-    form = {"name": "bob", "password": PEOPLE["bob"]}
+    form = {"username": "bob", "password": PEOPLE["bob"]}
     with Visitor(gate.url) as bob:
         assert bob.request("POST", "/.gateway/signin", data=form).status_code == 422
         bob.get("/.gateway/signin")
@@ -132,7 +132,7 @@ def test_nobody_is_led_away_after_signing_in(gate: Gateway, address: str) -> Non
     said = quote(address, safe="")
     with Visitor(gate.url) as bob:
         bob.get(f"/.gateway/signin?next={said}")
-        form = {**bob.hidden(), "name": "bob", "password": PEOPLE["bob"], "next": address}
+        form = {**bob.hidden(), "username": "bob", "password": PEOPLE["bob"], "next": address}
         answer = bob.request("POST", "/.gateway/signin", data=form)
         assert (answer.status_code, answer.headers["location"]) == (303, "/")
         assert bob.request("GET", f"/.gateway/signin?next={said}").headers["location"] == "/"
@@ -195,7 +195,7 @@ def test_a_link_that_poses_as_a_form_is_no_more_trusted_than_one(alice: Visitor,
     assert "forged" not in alice.page.text
     with Visitor(gate.url) as stranger:
         stranger.get(forged, site="cross-site")
-        stranger.submit("/.gateway/signin", {"name": "bob", "password": PEOPLE["bob"]})
+        stranger.submit("/.gateway/signin", {"username": "bob", "password": PEOPLE["bob"]})
     assert all("forged" not in seen.target for seen in app.seen[before:])
 
 
@@ -207,9 +207,9 @@ def test_a_link_that_poses_as_a_form_is_no_more_trusted_than_one(alice: Visitor,
         (b"&".join(b"a=%d" % n for n in range(5000)), "application/x-www-form-urlencoded", 422),
         (b"name=\xff\xfe&password=%ff%00", "application/x-www-form-urlencoded", 422),
         (b"\0" * 100, "application/x-www-form-urlencoded", 422),
-        (b'--b\r\nContent-Disposition: form-data; name="name"\r\n\r\nx', "multipart/form-data; boundary=b", 422),
+        (b'--b\r\nContent-Disposition: form-data; name="username"\r\n\r\nx', "multipart/form-data; boundary=b", 422),
         (b"not multipart", "multipart/form-data", 422),
-        (b'{"name": "alice"}', "application/json", 422),
+        (b'{"username": "alice"}', "application/json", 422),
         (b"name=alice", "text/plain", 422),
     ],
 )

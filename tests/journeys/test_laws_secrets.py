@@ -40,7 +40,7 @@ class Story:
         visitor = self.visitor
         visitor.sign_in("alice", MISTYPED)
         self.errors.append(visitor.page.text)
-        visitor.submit("/.gateway/signin", {"name": "alice", "password": PASSWORD})
+        visitor.submit("/.gateway/signin", {"username": "alice", "password": PASSWORD})
 
     def enrols(self) -> None:
         visitor = self.visitor

@@ -161,7 +161,7 @@ def test_signing_in_over_a_session_ends_it(gate: Gateway, alice: Visitor) -> Non
     before = alice.http.cookies[SESSION]
     with Visitor(gate.url) as fresh:
         fresh.get("/.gateway/signin")
-        form = {**fresh.hidden(), "name": "bob", "password": PEOPLE["bob"]}
+        form = {**fresh.hidden(), "username": "bob", "password": PEOPLE["bob"]}
         fresh.http.cookies.set(SESSION, before, domain="localhost.local")
         assert fresh.request("POST", "/.gateway/signin", data=form).is_redirect
     assert alice.fetch("GET", "/admin/").status_code == 401

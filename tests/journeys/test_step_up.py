@@ -256,12 +256,12 @@ def test_a_session_that_ran_out_keeps_what_its_owner_sent(upstream: Echo, tmp_pa
         time.sleep(STALE)
         visitor.go("POST", "/notes/new", data={"text": "half an hour of typing"})
         assert visitor.page.url.path == "/.gateway/signin"
-        said = received(visitor.submit("/.gateway/signin", {"name": "alice", "password": PEOPLE["alice"]}))
+        said = received(visitor.submit("/.gateway/signin", {"username": "alice", "password": PEOPLE["alice"]}))
         assert said["target"] == "/notes/new" and b"half+an+hour" in base64.b64decode(said["body"])
         time.sleep(STALE)
         before = len(upstream.seen)
         visitor.go("POST", "/notes/new", data={"text": "alice's own"})
-        visitor.submit("/.gateway/signin", {"name": "bob", "password": PEOPLE["bob"]})
+        visitor.submit("/.gateway/signin", {"username": "bob", "password": PEOPLE["bob"]})
         assert all(b"alice%27s" not in seen.body for seen in upstream.seen[before:])
 
 
@@ -269,7 +269,7 @@ def test_a_stranger_signs_in_first_and_nothing_of_theirs_is_held(front: Gateway,
     with Visitor(front.url) as stranger:
         stranger.go("POST", "/account/email", data={"email": "stranger@b.test"})
         assert stranger.page.url.path == "/.gateway/signin"
-        stranger.submit("/.gateway/signin", {"name": "alice", "password": PEOPLE["alice"]})
+        stranger.submit("/.gateway/signin", {"username": "alice", "password": PEOPLE["alice"]})
         assert all(b"stranger" not in seen.body for seen in upstream.seen)
         answer = stranger.fetch("GET", "/static/site.css")
         assert answer.status_code == 200

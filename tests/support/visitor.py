@@ -82,7 +82,7 @@ class Visitor:
 
     def sign_in(self, name: str, password: str, target: str = "/") -> httpx.Response:
         self.get(f"/.gateway/signin?next={target}")
-        return self.submit("/.gateway/signin", {"name": name, "password": password})
+        return self.submit("/.gateway/signin", {"username": name, "password": password})
 
     def confirm(self, password: str) -> httpx.Response:
         """Answer the confirm page at hand with a password."""

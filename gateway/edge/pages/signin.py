@@ -53,7 +53,7 @@ async def password(request: Request) -> Response:
             site, fields, challenge, browser=browser, address=visit.request.client, now=now
         )
     else:
-        name = fields.get("name", "")
+        name = fields.get("username", "")
         outcome = await signin.password(site, name, fields, browser=browser, address=visit.request.client, now=now)
     match outcome:
         case SignedIn():
@@ -120,7 +120,7 @@ def _form(
     view = SignInView(
         **common(Visit(visit.gate, visit.request, None), browser=browser),
         hidden=(*hidden, ("challenge", _pack(challenge))),
-        name=fields.get("name", "")[:64],
+        name=fields.get("username", "")[:64],
         options=visit.gate.signin.passkey_options(visit.gate.site, challenge),
         notice=notice,
         error=error,
