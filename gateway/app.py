@@ -96,7 +96,7 @@ class Assembly:
             "totp": TotpVerifier(settings.keyring),
             "password": self._password,
         }
-        self._prover = Prover(self.directory, verifiers, Throttle(self.state.throttle))
+        self._prover = Prover(self.directory, verifiers, Throttle(self.state.throttle, settings.keyring))
         self.gates = {app.host: self._gate(app) for app in settings.apps}
         probes = Probes({"state": self.state.life.ping, "directory": self.directory.life.ping})
         self.gatekeeper = Gatekeeper(self.gates, settings.trusted_proxies, probes)

@@ -51,7 +51,7 @@ class People:
         self._state = state
         self._life = life
         self._sessions = Sessions(state, life)
-        self._throttle = Throttle(state.throttle)
+        self._throttle = Throttle(state.throttle, keyring)
         self._password = password
         self._keyring = keyring
 

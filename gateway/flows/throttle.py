@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from ipaddress import ip_address, ip_network
+
+from gateway.config.secrets import Keyring
 from gateway.stores.base import Limit, ThrottleStore
 
 SUBJECT = Limit(free=5, first_wait=30, longest=900, window=3600)
@@ -14,15 +17,16 @@ TOO_MANY = 10
 class Throttle:
     """Counts before anything is looked at; `subject` must be canonical, or each spelling would have its own count."""
 
-    def __init__(self, store: ThrottleStore) -> None:
+    def __init__(self, store: ThrottleStore, keyring: Keyring) -> None:
         self._store = store
+        self._keyring = keyring
 
     async def take(self, subject: str, address: str, now: float) -> int:
         """Seconds to wait; 0: go ahead, this try is counted."""
-        by_address = await self._store.take(f"address:{address}", now, ADDRESS)
+        by_address = await self._store.take(_network(address), now, ADDRESS)
         if by_address.wait:
             return by_address.wait
-        by_subject = await self._store.take(f"subject:{subject}", now, SUBJECT)
+        by_subject = await self._store.take(self._name(subject), now, SUBJECT)
         return by_subject.wait
 
     async def no_guess(self, subject: str, address: str) -> None:
@@ -30,12 +34,12 @@ class Throttle:
 
         Else the password's owner could guess five codes, give the password again, and guess five more.
         """
-        await self._store.give_back(f"address:{address}")
-        await self._store.give_back(f"subject:{subject}")
+        await self._store.give_back(_network(address))
+        await self._store.give_back(self._name(subject))
 
     async def right(self, subject: str, session: str = "") -> None:
         """All that was asked has been shown: the count starts anew."""
-        await self._store.forgive(f"subject:{subject}")
+        await self._store.forgive(self._name(subject))
         if session:
             await self._store.forgive(f"session:{session}")
 
@@ -46,3 +50,18 @@ class Throttle:
     async def first_use(self, value: str, now: float, lifetime: int) -> bool:
         """Whether a value that carries its own proof is used for the first time within its lifetime."""
         return (await self._store.take(f"used:{value}", now, Limit(free=1, window=lifetime))).tries == 1
+
+    def _name(self, subject: str) -> str:
+        """Hashed: people type their password where the name belongs, and the store must not learn it (law 5)."""
+        return "subject:" + self._keyring.digest("throttle", subject.encode())
+
+
+def _network(address: str) -> str:
+    """An IPv6 customer has at least 2^64 addresses (RFC 6177); they count as one."""
+    try:
+        parsed = ip_address(address)
+    except ValueError:
+        return f"address:{address}"
+    if parsed.version == 6:
+        return f"address:{parsed.ipv4_mapped or ip_network((parsed, 64), strict=False)}"
+    return f"address:{parsed}"

@@ -100,7 +100,7 @@ def test_a_new_password_ends_that_persons_sessions_and_counts_as_new(story):
 
 def test_a_new_password_can_be_used_at_once_by_someone_who_guessed_too_often(story):
     async def tell(house):
-        throttle = Throttle(house.state.throttle)
+        throttle = Throttle(house.state.throttle, KEYRING)
         while not await throttle.take("ada", "192.0.2.1", NOW):
             pass
         await house.people.set_password("ada", "a better one", NOW)

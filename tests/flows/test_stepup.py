@@ -64,7 +64,8 @@ class House:
     def __init__(self, state: State, directory: Directory) -> None:
         self.state, self.directory = state, directory
         self.sessions = Sessions(state, SessionLife(idle=7200, absolute=86400))
-        prover = Prover(directory, {"password": PASSWORDS, "totp": TotpVerifier(KEYRING)}, Throttle(state.throttle))
+        verifiers = {"password": PASSWORDS, "totp": TotpVerifier(KEYRING)}
+        prover = Prover(directory, verifiers, Throttle(state.throttle, KEYRING))
         site = Site(APP.host, APP.name, APP.origin)
         limits = HoldLimits()
         self.stepup = StepUp(
