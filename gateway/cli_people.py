@@ -147,7 +147,10 @@ async def _revoke(people: People, args: argparse.Namespace, now: int) -> str:
     if await people.end_one(args.who):
         return "the session is ended"
     args.name = args.who
-    return _signed_out(await people.end(await _known(people, args)))
+    ended = await people.end(subject_of(args.who))
+    if not ended.sessions:  # nothing to end: a name that nobody has is a slip
+        await _known(people, args)
+    return _signed_out(ended)
 
 
 async def _known(people: People, args: argparse.Namespace) -> str:
