@@ -10,9 +10,8 @@ from gateway.edge.body import Body
 from gateway.edge.failures import refuse
 from gateway.edge.gate import Visit
 from gateway.edge.websocket import deny
-from gateway.flows.stepup import GRANT, alone
-from gateway.policy.decision import decide
-from gateway.policy.facts import Challenge, Confirmation, Decision, Forward, Reason, Refuse
+from gateway.flows.stepup import alone
+from gateway.policy.facts import Challenge, Confirmation, Reason, Refuse
 from gateway.policy.fields import show
 from gateway.policy.holdable import Declined, Hold, Sender, holdable, navigates, reads, sender
 from gateway.policy.returns import safe
@@ -23,20 +22,14 @@ LONGEST = 1800
 """Bytes of a target that still fit into an address to come back to."""
 
 
-async def redeemed(visit: Visit, decision: Challenge, body: Body) -> Decision:
-    """Forward in place of the challenge, if just this request was confirmed before and could not be held."""
+async def granted(visit: Visit, decision: Challenge, body: Body) -> Confirmation | None:
+    """The confirmation given for just this request, which could not be held; no other site can make use of it."""
     session = visit.session
     if session is None or session.superseded or not decision.routes or not alone(decision):
-        return decision
+        return None
     if sender(visit.request, visit.gate.app.origin) is Sender.CROSS:
-        return decision
-    now = int(visit.request.now)
-    confirmation = await visit.gate.stepup.grant(visit.request, session, await _shown(visit, decision, body))
-    if confirmation is None:
-        return decision
-    again = decide(decision.routes, session, now, confirmation.events)
-    redeemed = isinstance(again, Forward) and await visit.gate.stepup.redeem(confirmation, GRANT, now) is True
-    return again if redeemed else decision
+        return None
+    return await visit.gate.stepup.grant(visit.request, session, await _shown(visit, decision, body))
 
 
 async def challenge(visit: Visit, decision: Challenge, body: Body, send: Send, extra: Fields = ()) -> None:
@@ -53,7 +46,7 @@ async def unauthorized(
     visit: Visit, decision: Challenge, send: Send, *, body: Body | None = None, websocket: bool = False
 ) -> None:
     """401 in the words of RFC 9470 for whoever cannot be shown a page."""
-    location = SIGN_IN
+    location = f"{SIGN_IN}?next={quote(_back(visit), safe='')}"
     session = visit.session
     if session is not None and decision.routes:
         shown = await _shown(visit, decision, body) if body is not None and alone(decision) else ()
@@ -63,7 +56,7 @@ async def unauthorized(
             return
         location = CONFIRM + asked.id
         _note(visit, decision, asked)
-    elif decision.routes and not websocket:
+    elif decision.routes:
         _note(visit, decision, None)
     url = visit.gate.app.origin + location
     error = "insufficient_user_authentication" if decision.routes else "login_required"

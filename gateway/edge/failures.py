@@ -55,6 +55,7 @@ async def unknown_host(kind: str, lender: Gate, request: Request, send: Send) ->
 
 async def refuse(visit: Visit, decision: Refuse, send: Send, *, kind: str = "http") -> None:
     """Say no, and what to do about it."""
+    visit.note("decision", decision.reason, routes=[route.name for route in decision.routes])
     if decision.reason in (Reason.NO_VERIFIER, Reason.TOO_NEW):
         await _say(visit, no_verifier(visit, decision), 403, decision.reason, kind, send)
     else:

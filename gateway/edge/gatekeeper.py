@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 
 from gateway.edge.answers import Fields, Send
 from gateway.edge.body import Body, Receive
-from gateway.edge.challenging import challenge, redeemed, unauthorized
+from gateway.edge.challenging import challenge, granted, unauthorized
 from gateway.edge.cookies import SESSION
 from gateway.edge.delivery import deliver, tunnel
 from gateway.edge.failures import fail, refuse, unknown_host
@@ -28,6 +28,7 @@ from gateway.edge.probes import Probes
 from gateway.edge.resuming import Resuming, brings_ticket
 from gateway.edge.websocket import deny
 from gateway.errors import ClientGone, GatewayError, StoreError
+from gateway.flows.stepup import GRANT
 from gateway.policy.decision import decide
 from gateway.policy.facts import AuthEvent, Challenge, Decision, Forward, Reason, Refuse, Request
 from gateway.policy.headers import own_cookie
@@ -106,18 +107,9 @@ class Gatekeeper:
         """Decide, and do it. `own` are the proofs given for this very request."""
         decision = await self._decide(visit, place, body, own)
         if isinstance(decision, Challenge) and not own:
-            decision = await redeemed(visit, decision, body)
-        if isinstance(decision, Forward | Refuse) and decision.routes:
-            visit.note(
-                "decision",
-                decision.reason,
-                routes=[route.name for route in decision.routes],
-                **(
-                    {"auth_time": decision.auth_time, "unmet": dict(decision.unmet)}
-                    if isinstance(decision, Forward)
-                    else {}
-                ),
-            )
+            decision = await self._granted(visit, place, body, decision)
+        if isinstance(decision, Forward) and decision.routes:
+            noted(visit, decision)
         match decision:
             case Forward():
                 if place.hosted:
@@ -132,6 +124,15 @@ class Gatekeeper:
     async def _judge_again(self, visit: Visit, body: Body, scope: Any, send: Send, **given: Any) -> None:
         """A held request, which is elsewhere than the one that resumes it."""
         await self._judge(visit, where(visit.gate, visit.request), body, scope, send, **given)
+
+    async def _granted(self, visit: Visit, place: Place, body: Body, decision: Challenge) -> Decision:
+        """Forward in place of the challenge, if just this request was confirmed before and could not be held."""
+        grant = await granted(visit, decision, body)
+        if grant is None:
+            return decision
+        again = await self._decide(visit, place, body, grant.events)
+        passes = isinstance(again, Forward) and await visit.gate.stepup.redeem(grant, GRANT, int(visit.request.now))
+        return again if passes is True else decision
 
     async def _decide(self, visit: Visit, place: Place, body: Body, own: Sequence[AuthEvent]) -> Decision:
         gate, request, session = visit.gate, visit.request, visit.session
@@ -178,8 +179,8 @@ class Gatekeeper:
         decision = await self._decide(visit, place, Body(nothing), ())
         if isinstance(decision, Forward) and request.values(b"origin") != [gate.app.origin.encode()]:
             decision = Refuse(Reason.CROSS_SITE, decision.routes)
-        if decision.routes or not isinstance(decision, Forward):
-            visit.note("decision", decision.reason, routes=[route.name for route in decision.routes])
+        if isinstance(decision, Forward) and decision.routes:
+            noted(visit, decision)
         match decision:
             case Forward():
                 await tunnel(visit, decision, scope, receive, send)
@@ -187,6 +188,13 @@ class Gatekeeper:
                 await unauthorized(visit, decision, send, websocket=True)
             case Refuse():
                 await refuse(visit, decision, send, kind="websocket")
+
+
+def noted(visit: Visit, decision: Forward) -> None:
+    """What passed on a sensitive route; challenges and refusals note themselves."""
+    routes = [route.name for route in decision.routes]
+    unmet = dict(decision.unmet)
+    visit.note("decision", decision.reason, routes=routes, auth_time=decision.auth_time, unmet=unmet)
 
 
 async def nothing() -> Any:

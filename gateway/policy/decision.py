@@ -108,11 +108,6 @@ def order(verifiers: Iterable[str]) -> list[str]:
     return sorted(verifiers)
 
 
-def deadline(session: Session, max_age: int) -> int:
-    """When the newest proof stops counting for a route with that `max_age`."""
-    return latest(session) + max_age
-
-
 def ran_out(session: Session, *, idle: int, absolute: int, now: int) -> bool:
     """Whether the session has expired: unused for `idle` seconds, or `absolute` seconds old (NIST SP 800-63B-4, 5.2).
 

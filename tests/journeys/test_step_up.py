@@ -271,8 +271,13 @@ def test_a_stranger_signs_in_first_and_nothing_of_theirs_is_held(front: Gateway,
         assert stranger.page.url.path == "/.gateway/signin"
         stranger.submit("/.gateway/signin", {"username": "alice", "password": PEOPLE["alice"]})
         assert all(b"stranger" not in seen.body for seen in upstream.seen)
-        answer = stranger.fetch("GET", "/static/site.css")
-        assert answer.status_code == 200
+
+
+def test_a_strangers_script_is_told_where_to_sign_in_and_comes_back_to_its_page(front: Gateway) -> None:
+    with Visitor(front.url) as stranger:
+        answer = stranger.fetch("GET", "/notes", headers={"referer": front.url + "/board?tab=2"})
+        assert answer.status_code == 401 and answer.json()["error"] == "login_required"
+        assert answer.json()["confirm_url"] == front.url + "/.gateway/signin?next=%2Fboard%3Ftab%3D2"
 
 
 def test_open_paths_need_nobody_and_carry_no_identity(front: Gateway) -> None:
@@ -297,10 +302,11 @@ def test_another_persons_confirmation_is_not_found(front: Gateway, alice: Visito
         assert bob.get(alice.page.url.path).status_code == 404
 
 
-def test_a_route_nobody_could_satisfy_is_refused_with_an_explanation(alice: Visitor) -> None:
+def test_a_route_nobody_could_satisfy_is_refused_with_an_explanation(front: Gateway, alice: Visitor) -> None:
     assert alice.get("/rotate").status_code == 403
     assert "passkey" in alice.page.text.lower()
     assert alice.fetch("GET", "/rotate").status_code == 403
+    assert [each["reason"] for each in front.audit() if each.get("routes") == ["keys-only"]] == ["no-verifier"] * 2
 
 
 def test_report_mode_asks_nothing_and_says_what_it_would_have(front: Gateway, alice: Visitor) -> None:
