@@ -15,7 +15,7 @@ class Desk:
     """All that belongs to one person."""
 
     email: str
-    notes: list[str] = field(default_factory=lambda: ["Water the fern", "Ask Ida about the boat"])
+    notes: list[str] = field(default_factory=lambda: ["Water the fern", "Ask about the boat"])
     keys: dict[int, tuple[str, str]] = field(default_factory=dict)
     """Label and secret of each API key."""
     pages: list[str] = field(default_factory=lambda: ["minutes-1998", "old-menu", "phone-list"])
