@@ -24,12 +24,12 @@ REPLACED = frozenset({b"content-length", b"expect", b"x-request-id"})
 
 BELIEVED = frozenset(
     {b"forwarded", b"x-real-ip", b"x-client-ip", b"true-client-ip"}
-    | {b"x-original-url", b"x-original-uri", b"x-original-method", b"x-original-host", b"x-rewrite-url"}
+    | {b"x-rewrite-url", b"script-name", b"path-info", b"x-script-name", b"x-path-info"}
     | {b"remote-user", b"x-remote-user", b"proxy"}
 )
 """Apps believe these when a proxy set them; here only a client can have."""
 
-FAMILIES = (b"proxy-", b"x-forwarded-", b"x-envoy-", b"x-middleware-")
+FAMILIES = (b"proxy-", b"x-forwarded-", b"x-original-", b"x-envoy-", b"x-middleware-")
 
 IDENTITY = ("X-Auth-User", "X-Auth-Time", "X-Auth-Methods")
 

@@ -52,6 +52,7 @@ def test_names_fold_as_the_most_forgiving_app_folds_them(name, folded) -> None:
         *(b"x-forwarded-host", b"x_forwarded_proto", b"x-forwarded-port", b"x-forwarded-user", b"x-forwarded-scheme"),
         *(b"x-forwarded-ssl", b"x-forwarded-whatever", b"forwarded", b"x-real-ip", b"x-client-ip", b"true-client-ip"),
         *(b"x-envoy-original-path", b"x-middleware-subrequest", b"x_middleware_rewrite", b"proxy", b"x-request-id"),
+        *(b"script_name", b"script-name", b"x-script-name", b"path_info", b"x_path_info", b"x-original-path"),
         # one connection's own, and framing
         *(b"connection", b"keep-alive", b"te", b"trailer", b"transfer-encoding", b"upgrade", b"http2-settings"),
         *(b"proxy-connection", b"proxy-authorization", b"content-length", b"content_length", b"transfer_encoding"),
