@@ -145,6 +145,8 @@ _REWRITES: tuple[Callable[[bytes], bytes], ...] = (
     _replace(rb";[^/]*"),  # path parameters, as servlets take them out
     _replace(rb"[\x00#?\r\n].*"),  # where C strings, fragments, queries and lines end
     _replace(rb"(?:(?<=[^/.\s])[.\s]+|(?<!\s)\s+)(?=/|$)|(?<=/)\s+"),  # Windows, and those who trim
+    _replace(rb"[\t\r\n]+"),  # what the URL Standard takes out, wherever it stands
+    _replace(rb"(?<=[^/.])\.\.(?=/)", b"/.."),  # a prefix replaced by a folder, as nginx's alias does
     _replace(rb":+\$[^/]*"),  # NTFS streams
     _replace(rb"\((?:[a-z]\([^()/]*\))+\)"),  # ASP.NET sessions without cookies
     _replace(rb"^//[^/]+(?=/)"),  # taken for an authority by URL parsers
