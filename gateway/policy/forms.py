@@ -26,6 +26,7 @@ DEEPEST = 32
 _KEYS = re.compile(r"[\[\].\s]+")
 _CHARSET = re.compile(rb"charset[^=;]*=[\s\"']*([^\s\"';]*)", re.IGNORECASE)
 _CHARSETS = frozenset({b"utf-8", b"utf8", b"us-ascii", b"ascii", b"iso-8859-1", b"windows-1252"})
+_LIKE_JSON = re.compile(rb"[\s\x00\xef\xbb\xbf\xfe\xff]*[\[{/]")
 _TYPE = re.compile(rb"\s*([^\s;,]+)\s*(?:;[^,]*)?")
 
 
@@ -35,7 +36,7 @@ class Field(NamedTuple):
     keys: tuple[str, ...]
     value: str
     file: tuple[str, int] | None = None  # name and size in bytes, of a file sent under this name
-    bare: bool = False  # what is left to apps that drop all but ASCII; not for people to read
+    bare: bool = False  # as only some apps read it, such as those that drop all but ASCII; not for people to read
 
 
 class Body(Enum):
@@ -96,14 +97,26 @@ def in_body(request: Request, body: bytes | None) -> Sequence[Field] | Body:
     if body == b"":
         return ()
     match media(request):
-        case Media.URLENCODED if body.count(b"&") + body.count(b";") < MOST_FIELDS:
-            return list(_pairs(body))
         case Media.MULTIPART:
             return _multipart(request.header(b"content-type") or b"", body)
-        case Media.JSON:
-            return _json(body)
+        case Media.URLENCODED if not _LIKE_JSON.match(body):
+            return _form(body)
+        case Media.URLENCODED | Media.JSON:
+            return _either(body)
         case _:
             return Body.UNREADABLE
+
+
+def _form(body: bytes) -> Sequence[Field] | Body:
+    return list(_pairs(body)) if body.count(b"&") + body.count(b";") < MOST_FIELDS else Body.UNREADABLE
+
+
+def _either(body: bytes) -> Sequence[Field] | Body:
+    """JSON, and what it says to an app that takes every body for a form: many read the one kind they know."""
+    fields, pairs = _json(body), _form(body) if b"&" in body or b";" in body else ()
+    if isinstance(fields, Body) or isinstance(pairs, Body):
+        return Body.UNREADABLE
+    return [*fields, *(pair._replace(bare=True) for pair in pairs)]
 
 
 def _pairs(raw: bytes) -> Iterator[Field]:
