@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from gateway.policy.facts import Condition, Request
-from gateway.policy.forms import Body, Field, Media, has_body, in_body, in_query, keys, media
+from gateway.policy.forms import Body, Field, Media, has_body, in_body, in_cookies, in_query, keys, media
 from gateway.policy.headers import fold as fold_name
 from gateway.policy.text import fold, text
 
@@ -96,7 +96,8 @@ def holds(condition: Condition, said: Said) -> bool | None:
         case "query":
             return _has(wanted, _values(said.query, condition.field))
         case "query_or_form":
-            return _has(wanted, _values(said.query, condition.field)) or _in_body(wanted, condition.field, said.body)
+            fields = (*said.query, *in_cookies(said.request))
+            return _has(wanted, _values(fields, condition.field)) or _in_body(wanted, condition.field, said.body)
         case _:
             return _in_body(wanted, condition.field, said.body)
 

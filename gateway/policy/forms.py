@@ -66,6 +66,11 @@ def in_query(request: Request) -> list[Field]:
     return list(_pairs(request.query))
 
 
+def in_cookies(request: Request) -> list[Field]:
+    """All cookies; PHP's $_REQUEST, where `request_order` is not set, and ASP's Request() have them too."""
+    return [field for value in request.values(b"cookie") for field in _pairs(value)]
+
+
 def has_body(request: Request) -> bool:
     """Whether the request announces a body that is not empty."""
     return body_length(request.headers) != 0

@@ -206,6 +206,20 @@ def test_only_conditions_on_the_body_wait_for_it(asked: Condition, held: bool | 
     assert holds(asked, hear(request("POST /?do=show", b"do=profile", content_type=FORM, X_A="1"))) is held
 
 
+@pytest.mark.parametrize(
+    ("place", "cookie", "held"),
+    [
+        ("query_or_form", "a=1; do=profile", True),
+        ("query_or_form", "do[]=%70rofile", True),
+        ("query_or_form", "do=show; note=profile", False),
+        ("query", "do=profile", False),
+        ("form", "do=profile", False),
+    ],
+)
+def test_a_cookie_is_a_parameter_to_apps_that_ask_for_either(place: str, cookie: str, held: bool) -> None:
+    assert holds(condition(place, "do", "profile"), hear(request("GET /", cookie=cookie))) is held
+
+
 def test_overrides_are_read_from_headers_and_query_on_any_method() -> None:
     assert overrides(request("GET /?_method=put&_method[]=patch", X_HTTP_Method_Override="delete")) == {
         "PUT",
