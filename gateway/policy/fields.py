@@ -17,8 +17,11 @@ from gateway.policy.headers import fold as fold_name
 from gateway.policy.text import fold, text
 
 OVERRIDES = frozenset({b"x-http-method-override", b"x-http-method", b"x-method-override"})
+OVERRIDING = ("_method", "x-http-method-override")
+"""Fields of query and body that frameworks take a method from; the second is ASP.NET's."""
+
 CARRIERS = frozenset({Media.URLENCODED, Media.MULTIPART, Media.JSON, Media.UNCLEAR})
-"""Bodies in which frameworks look for `_method`."""
+"""Bodies in which frameworks look for them."""
 
 SHOWN_LENGTH = 200
 HIDDEN = "••••••"
@@ -75,7 +78,9 @@ def body_overrides(request: Request, body: bytes) -> frozenset[str]:
 
 
 def _methods(fields: Iterable[Field]) -> frozenset[str]:
-    return frozenset(_spelled(value).upper() for value in _values(fields, "_method")) - {""}
+    said = list(fields)
+    values = (value for name in OVERRIDING for value in _values(said, name))
+    return frozenset(_spelled(value).upper() for value in values) - {""}
 
 
 def allows(methods: frozenset[str] | None, said: Said) -> bool | None:

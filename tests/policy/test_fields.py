@@ -226,6 +226,7 @@ def test_overrides_are_read_from_headers_and_query_on_any_method() -> None:
         "PATCH",
         "DELETE",
     }
+    assert overrides(request("POST /?X-HTTP-Method-Override=put")) == {"PUT"}
     assert overrides(request("POST /?method=PUT")) == frozenset()
 
 
