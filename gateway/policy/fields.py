@@ -136,7 +136,9 @@ def _header(name: str, request: Request) -> Iterator[str]:
         if fold_name(key) == folded:
             said = text(value)
             yield said
-            yield from said.split(",")
+            for each in said.split(","):
+                yield each
+                yield each.partition(";")[0]
 
 
 def _values(fields: Iterable[Field], name: str) -> Iterator[str]:

@@ -220,6 +220,11 @@ def test_a_cookie_is_a_parameter_to_apps_that_ask_for_either(place: str, cookie:
     assert holds(condition(place, "do", "profile"), hear(request("GET /", cookie=cookie))) is held
 
 
+@pytest.mark.parametrize("value", ["delete", "view, delete", "delete;q=1", "view, delete; q=1", '"Delete"'])
+def test_a_header_may_list_values_and_these_may_have_parameters(value: str) -> None:
+    assert holds(condition("header", "X-Action", "delete"), hear(request("GET /", X_Action=value))) is True
+
+
 def test_overrides_are_read_from_headers_and_query_on_any_method() -> None:
     assert overrides(request("GET /?_method=put&_method[]=patch", X_HTTP_Method_Override="delete")) == {
         "PUT",
