@@ -150,6 +150,8 @@ def _multipart(content_type: bytes, body: bytes) -> Sequence[Field] | Body:
         return Body.UNREADABLE
     fields: list[Field] = []
     for part in read:
+        if part.name == b"_charset_" and part.content.lower() not in _CHARSETS:
+            return Body.UNREADABLE  # that of all other parts (RFC 7578, 4.6)
         file = None if part.filename is None else (text(part.filename), len(part.content))
         for name in {part.name, unquoted(part.name)}:  # browsers write a quote as %22; some apps decode that
             fields += _read(name, part.content, file)

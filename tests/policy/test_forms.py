@@ -148,6 +148,10 @@ def test_a_file_keeps_its_name_and_size_and_is_a_value_too() -> None:
         ("text/plain", b"a=1"),
         ("application/octet-stream", b"a=1"),
         ("multipart/form-data; boundary=b", b"a=1"),
+        (
+            "multipart/form-data; boundary=b",
+            b'--b\r\nContent-Disposition: form-data; name="_charset_"\r\n\r\nibm037\r\n--b--\r\n',
+        ),
         ("application/json", b"{"),
         ("application/json", b'{"a": 1}}'),
         ("application/json", b"{'a': 1}"),
