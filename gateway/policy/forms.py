@@ -131,7 +131,14 @@ def _pairs(raw: bytes) -> Iterator[Field]:
         for pair in whole:
             if pair:
                 name, _, value = pair.partition(b"=")
-                yield from _read(_decoded(name), _decoded(value))
+                yield from _twice(_decoded(name), _decoded(value))
+
+
+def _twice(name: bytes, value: bytes) -> Iterator[Field]:
+    """As decoded once; and once more, as apps do that decode what their framework has decoded."""
+    yield from _read(name, value)
+    if b"%" in name or b"%" in value:
+        yield from (field._replace(bare=True) for field in _read(_decoded(name), _decoded(value)))
 
 
 def _decoded(raw: bytes) -> bytes:

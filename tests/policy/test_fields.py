@@ -44,6 +44,8 @@ def in_form(body: bytes, content_type: str = FORM, asked: Condition = ACTION) ->
         b"action=delete%00",
         b"action=delete%00x",
         b"action=delete%0d%0a",
+        b"action=%2564elete",
+        b"%2561ction=delete",
         b"x=1;action=delete",
         b"%u0061ction=delete",
         b"action=%uFF44elete",
