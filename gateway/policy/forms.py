@@ -62,8 +62,12 @@ def keys(name: str) -> tuple[str, ...]:
 
 
 def in_query(request: Request) -> list[Field]:
-    """All pairs of the query."""
-    return list(_pairs(request.query))
+    """All pairs of the query, and of what becomes one where a server rewrites the path and decodes its `%3F`."""
+    fields = list(_pairs(request.query))
+    if b"%" in request.path:
+        hidden = unquoted(unquoted(request.path)).partition(b"?")[2]
+        fields += (field._replace(bare=True) for field in _pairs(hidden))
+    return fields
 
 
 def in_cookies(request: Request) -> list[Field]:

@@ -58,6 +58,11 @@ def test_all_pairs_of_a_query_are_read(raw: str, pairs: list[tuple[str, str]]) -
     assert said(raw) == pairs
 
 
+@pytest.mark.parametrize("path", ["/index.php%3faction=delete", "/x%253Fa=b&action=delete?c=d"])
+def test_a_query_behind_an_encoded_question_mark_is_read_as_one(path: str) -> None:
+    assert Field(("action",), "delete", bare=True) in in_query(request(f"GET {path}"))
+
+
 def test_what_is_not_ascii_is_also_read_without_it() -> None:
     fields = in_query(request("GET /?caf%C3%A9[x]=%C1%A1b&plain=1"))
     assert [(field.keys, field.value) for field in fields if field.bare] == [(("caf", "x"), "b")]
