@@ -34,7 +34,7 @@ from gateway.policy.facts import AuthEvent, Challenge, Decision, Forward, Reason
 from gateway.policy.headers import own_cookie
 from gateway.policy.holdable import Sender, reads, sender
 from gateway.policy.routes import NONE, Match
-from gateway.policy.target import readings
+from gateway.policy.target import everywhere
 
 OURS = b"/.gateway/"
 ACCOUNT = b"/.gateway/account"
@@ -50,7 +50,7 @@ class Place(NamedTuple):
 
 def where(gate: Gate, request: Request) -> Place:
     """Found out before the session is read: what is sensitive is never answered from what was read a moment ago."""
-    seen = readings(request.path)
+    seen = everywhere(request.path, request.values(b"destination"))
     ours = any(each.startswith("/.gateway/") or each == "/.gateway" for each in seen)
     return Place(seen, gate.table.match(request, seen), ours)
 

@@ -12,7 +12,7 @@ Rules of this file:
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from functools import lru_cache
 
 from gateway.errors import MalformedRequest
@@ -72,6 +72,18 @@ def readings(path: bytes) -> frozenset[str]:
         said = path.decode("ascii").lower()
         return frozenset((said, said[: found.end(1)], said[: found.start(2)]))
     return _odd(path) if len(path) > CACHED_LENGTH else _odd_cached(path)
+
+
+def everywhere(path: bytes, destinations: Iterable[bytes]) -> frozenset[str]:
+    """The readings of a path, and of where WebDAV's COPY and MOVE would put it (RFC 4918, 10.3)."""
+    seen = readings(path)
+    for said in destinations:
+        try:
+            more = readings(origin_form(said)[1].partition(b"?")[0])
+        except MalformedRequest:
+            more = ANYTHING
+        seen = ANYTHING if ANYTHING in (seen, more) else seen | more
+    return seen
 
 
 def _odd(path: bytes) -> frozenset[str]:

@@ -26,6 +26,7 @@ SPOOFED = {
     "how it came": ("X-Forwarded-Proto: mallory", "X-Forwarded-Scheme: mallory", "X-Forwarded-Ssl: mallory"),
     "where it went": ("X-Forwarded-Host: mallory.test", "X-Original-Host: mallory.test"),
     "where it went, in another spelling": ("X_Forwarded_Host: mallory.test",),
+    "a script": ("SCRIPT_NAME: /mallory", "Path-Info: /mallory", "X-Script-Name: /mallory"),
     "a prefix": ("X-Forwarded-Prefix: /mallory",),
     "another path": ("X-Original-URL: /mallory", "X-Rewrite-URL: /mallory", "X-Original-URI: /mallory"),
     "another proxy's path": ("X-Envoy-Original-Path: /mallory",),
@@ -141,6 +142,8 @@ def identity() -> Iterator[Case]:
             yield Case(f"identity-header: {name}, in a trailer", Must.STRIP, raw, (("POST", "/notes", b"a"),), WORDS)
     for name, field in DISTRACTIONS.items():
         yield Case(f"identity-header: {name}", Must.ASK, message("GET /admin/x", field))
+    for where in ("/admin/x", "http://{HOST}/admin/x", "/public/../%61dmin/x"):
+        yield Case(f"webdav: copied to {where}", Must.ASK, message("COPY /notes/1", f"Destination: {where}"))
     trailer = b"Cookie: a=mallory\r\nHost: mallory.test\r\nContent-Type: mallory/x\r\n"
     raw = message("POST /notes", CHUNKS, body=chunked(b"a", trailer=trailer))
     yield Case("identity-header: other fields, in a trailer", Must.STRIP, raw, (("POST", "/notes", b"a"),), WORDS)

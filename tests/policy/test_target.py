@@ -11,7 +11,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from gateway.errors import MalformedRequest
-from gateway.policy.target import ANYTHING, MOST_READINGS, origin_form, readings
+from gateway.policy.target import ANYTHING, MOST_READINGS, everywhere, origin_form, readings
 
 
 @pytest.mark.parametrize(
@@ -350,3 +350,18 @@ def test_a_target_is_brought_to_origin_form_with_its_own_bytes(
 def test_other_forms_of_a_target_are_malformed(target: bytes) -> None:
     with pytest.raises(MalformedRequest):
         origin_form(target)
+
+
+@pytest.mark.parametrize(
+    ("destinations", "read"),
+    [
+        ([], {"/a"}),
+        ([b"/admin/x"], {"/a", "/admin/x"}),
+        ([b"http://any.test/Admin/x?y"], {"/a", "/admin/x"}),
+        ([b"/b", b"/c"], {"/a", "/b", "/c"}),
+        ([b"b"], ANYTHING),
+        ([b"/%zz", b"/b"], ANYTHING),
+    ],
+)
+def test_a_request_is_also_where_webdav_would_put_it(destinations: list[bytes], read: set[str]) -> None:
+    assert everywhere(b"/a", destinations) == read
