@@ -24,7 +24,7 @@ from gateway.policy.facts import (
 from gateway.policy.fields import allows, hear_out, holds
 from gateway.policy.patterns import PathSet
 from gateway.policy.routes import RouteTable
-from gateway.policy.target import readings
+from gateway.policy.target import everywhere
 
 NOW = 1_000_000_000
 OURS = "/.gateway/"
@@ -91,7 +91,7 @@ def request_of(
 
 def explain(app: App, request: Request, body: bytes) -> Explanation:
     """Raises MalformedRequest for a path that is none."""
-    seen = readings(request.path)
+    seen = everywhere(request.path, request.values(b"destination"))
     verdicts = tuple(_verdict(route, request, body, seen) for route in app.routes)
     public = PathSet(app.public).match_all(seen)
     matched = [verdict.route for verdict in verdicts if verdict.matches]

@@ -173,3 +173,10 @@ def test_a_path_that_breaks_the_grammar_is_malformed(settings):
 )
 def test_a_requirement_in_words(requirement, words):
     assert required(requirement) == words
+
+
+def test_where_webdav_would_put_it_is_explained_too(settings) -> None:
+    app, request, body = request_of("COPY", f"{SITE}/notes/1", [], [("Destination", "/admin/x")], settings)
+    said = explain(app, request, body)
+    assert said.readings == ("/admin/x", "/notes/1")
+    assert [verdict.route.name for verdict in said.verdicts if verdict.matches] == ["admin"]
