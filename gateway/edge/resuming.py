@@ -68,7 +68,7 @@ class Resuming:
         target, now = request.target.decode("latin-1"), int(request.now)
         for field in request.values(b"cookie"):
             for id, secret in VALUE.findall(field):
-                confirmation = await visit.gate.stepup.find(id.decode(), session, now)
+                confirmation = await visit.gate.stepup.of(id.decode(), session, now)
                 if confirmation is not None and confirmation.held and confirmation.target == target:
                     yield Ticket(confirmation, secret.decode())
 

@@ -131,12 +131,18 @@ class StepUp:
         return confirmation
 
     async def find(self, id: str, session: Session, now: int) -> Confirmation | None:
-        """That confirmation, if it is this session's and of this app."""
+        """That confirmation, if it is this session's and of this app, and what it asks for is still asked for."""
+        confirmation = await self.of(id, session, now)
+        known = confirmation is not None and all(name in self._routes for name in confirmation.routes)
+        return confirmation if known else None
+
+    async def of(self, id: str, session: Session, now: int) -> Confirmation | None:
+        """The same, though its routes may have gone since: what it holds is decided anew before it is sent."""
         confirmation = await self._confirmations.get(id, now)
         if confirmation is None or confirmation.app != self._app.name:
             return None
         mine = confirmation.session == session.ref and confirmation.subject == session.subject
-        return confirmation if mine and all(name in self._routes for name in confirmation.routes) else None
+        return confirmation if mine else None
 
     async def answer(
         self, confirmation: Confirmation, found: Found, way: str, fields: Mapping[str, str], address: str, now: int
