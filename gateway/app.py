@@ -139,17 +139,17 @@ class Assembly:
             inspect_max=max((route.hold_max for route in table), default=app.hold_max),
         )
 
-    async def close(self, after: Assembly | None = None) -> None:
-        """Write down what is pending, and let go of what `after`, which takes over, does not use."""
+    async def close(self, *others: Assembly) -> None:
+        """Write down what is pending, and let go of what none of the `others` uses."""
         try:
             await self.sessions.flush()
         except StoreError as error:
             complain(f"the last activity of some sessions is not written down: {error}")
         for gate in self.gates.values():
             gate.upstream.close()
-        if after is None or after.state is not self.state:
+        if all(other.state is not self.state for other in others):
             await self.state.life.close()
-        if after is None or after.directory is not self.directory:
+        if all(other.directory is not self.directory for other in others):
             await self.directory.life.close()
 
 
@@ -212,7 +212,7 @@ class Gateway:
         for assembly, when in tuple(self._retired):
             if when <= until:
                 self._retired.remove((assembly, when))
-                await assembly.close(self._now)
+                await assembly.close(self._now, *(other for other, _ in self._retired))
 
 
 def from_environment() -> Gateway:

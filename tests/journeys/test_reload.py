@@ -78,3 +78,10 @@ def test_what_was_confirmed_is_not_sent_where_more_is_asked_by_then(reloaded: Ga
         rewrite(reloaded, 'name = "change-email"', 'name = "email"\n  verify = ["totp"]')
         assert alice.request("GET", "/account/email").status_code == 403
     assert sent(app, b"stricter") == 0
+
+
+def test_a_store_that_several_configurations_used_is_closed_once(reloaded: Gateway) -> None:
+    rewrite(reloaded, "Delete your account", "Delete the account")
+    rewrite(reloaded, "gateway-state.db", "another-state.db")
+    assert reloaded.program.stop() == 0
+    assert "Traceback" not in reloaded.program.output()
