@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import itertools
+import multiprocessing
 import os
 import signal
 import socket
@@ -199,6 +200,7 @@ class Gateway:
         """Once a second write down activity; once a minute delete what has expired."""
         for second in itertools.count(1):
             await asyncio.sleep(1)
+            _end_if_orphaned()
             await self._release(asyncio.get_running_loop().time())
             try:
                 await self._now.sessions.flush()
@@ -213,6 +215,13 @@ class Gateway:
             if when <= until:
                 self._retired.remove((assembly, when))
                 await assembly.close(self._now, *(other for other, _ in self._retired))
+
+
+def _end_if_orphaned() -> None:
+    """A worker whose supervisor was killed would keep the port from the next one, and nobody could tell it to end."""
+    supervisor = multiprocessing.parent_process()
+    if supervisor is not None and not supervisor.is_alive():
+        os.kill(os.getpid(), signal.SIGTERM)
 
 
 def from_environment() -> Gateway:
