@@ -101,11 +101,10 @@ def test_explain_shows_odd_readings_overridden_methods_and_near_misses(gateway):
     assert out[1:4] == ["may be read as", "    /billing/help/%78", "    /billing/help/x"]
     assert "is judged as GET and POST" in out
     assert "No route matches: it is not sensitive" in out
-    assert out[out.index("Routes that match in part") + 1 :][:4] == [
+    assert out[out.index("Routes that match in part") + 1 :][:3] == [
         "  billing: Look at bills and payments",
-        "    ✓ path     /billing/**, read as /billing/help/x",
-        "    ✗ except   /billing/help/**",
-        "    ✓ methods  GET; judged as GET and POST",
+        "    ✓ path    /billing/**, read as /billing/help/x",
+        "    ✗ except  /billing/help/**",
     ]
 
 

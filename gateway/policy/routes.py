@@ -92,10 +92,13 @@ def warnings(routes: Sequence[Route]) -> Iterator[tuple[str, str]]:
                 yield route.name, f'never matches: all of its path is inside its own except "{pattern}"'
             elif by_suffix(pattern):
                 yield route.name, f'except "{pattern}" takes nothing out: apps may serve another page with that suffix'
+        reading = (route.methods or {"any"}) <= {"GET", "HEAD"}
         places = {condition.place for condition in route.conditions}
+        if reading and not places:
+            yield route.name, "asks for GET alone, and many apps show the same page for POST; leave methods out"
         if places >= BODY:
             yield route.name, "has json and form conditions; one body is never both"
-        if places & BODY and route.methods and route.methods <= {"GET", "HEAD"}:
+        if places & BODY and reading:
             yield route.name, "looks for fields in the body of GET, which has none; query = { … } looks in the address"
         same = (path, route.methods, frozenset(route.conditions), frozenset(route.excepts), route.requirement)
         if same in seen:

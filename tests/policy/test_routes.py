@@ -219,6 +219,8 @@ def test_an_open_path_costs_the_same_beside_ten_thousand_routes() -> None:
         ([route("a", "/x", condition("json", "a"), condition("form", "b"))], [("a", "never both")]),
         ([route("a", "/x", condition("form", "a"), methods={"GET"})], [("a", "body of GET")]),
         ([route("a", "/x", condition("query_or_form", "a"), methods={"GET"})], []),
+        ([route("a", "/x", methods={"GET"})], [("a", "leave methods out")]),
+        ([route("a", "/x", methods={"GET", "POST"})], []),
     ],
 )
 def test_routes_that_do_nothing_are_told_of(routes: list[Route], warned: list[tuple[str, str]]) -> None:
