@@ -44,6 +44,7 @@ class Database:
     def __init__(self, path: Path | str, schema: Schema, *, synchronous: Literal["NORMAL", "FULL"]) -> None:
         try:
             _prepare(path, schema)
+            self._path, self._file = path, _file(path)
             self._reader = _connect(path, GLANCE)
             self._reader.execute("PRAGMA query_only = ON")
             self._writer = _connect(path, PATIENCE)
@@ -56,6 +57,7 @@ class Database:
     def all(self, into: Callable[..., T], sql: str, *values: Value) -> list[T]:
         """Each row of a SELECT, its columns given to `into`."""
         try:
+            self._same_file()
             return [into(*row) for row in self._reader.execute(sql, values).fetchall()]
         except BROKEN as error:
             raise StoreError(f"{type(error).__name__}: {error}") from error
@@ -89,9 +91,20 @@ class Database:
         # A locked file must not make a queue in which each write waits for all before it to run out of patience.
         if time.monotonic() > begin_by:
             raise StoreError("the database is too busy")
+        self._same_file()
         with self._writer as db:
             db.execute("BEGIN IMMEDIATE")
             return work(db)
+
+    def _same_file(self) -> None:
+        # What others revoke stands in the file of that name; one that was removed or replaced still opens and reads.
+        if _file(self._path) != self._file:
+            raise StoreError(f"{self._path} was replaced; start the gateway anew")
+
+
+def _file(path: Path | str) -> tuple[int, int]:
+    found = os.stat(path)
+    return found.st_dev, found.st_ino
 
 
 def _connect(path: Path | str, patience: float) -> sqlite3.Connection:

@@ -89,6 +89,18 @@ def test_a_store_full_of_rubbish_passes_nothing(fragile: Gateway, app: Echo) -> 
         assert visitor.page.status_code == 503
 
 
+@pytest.mark.parametrize("how", ["removed", "replaced"])
+def test_a_store_whose_file_is_another_by_now_passes_nothing(fragile: Gateway, app: Echo, how: str) -> None:
+    token = signed_in(fragile.folder, "alice")
+    for file in fragile.folder.glob(STATE + "*"):
+        file.unlink()
+    if how == "replaced":  # from now on others write, and revoke, in a file that the gateway does not read
+        signed_in(fragile.folder, "bob")
+    assert_closed(fragile, token, app)
+    fragile.restart()
+    assert_closed(fragile, token, app, status=401)
+
+
 def test_a_directory_full_of_rubbish_confirms_nobody(fragile: Gateway, app: Echo) -> None:
     token = signed_in(fragile.folder, "alice", ago=1000)
     for file in fragile.folder.glob("gateway.db*"):
