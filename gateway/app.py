@@ -255,6 +255,7 @@ class Server(uvicorn.Server):
 
 def serve(path: Path, workers: int) -> int:
     """Run until a signal ends it. The exit status. Raises ConfigError, and GatewayError if it cannot listen."""
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)  # until a worker hears it, the file is read anyway
     settings = load(path, env=os.environ)
     os.environ[CONFIG] = str(path.resolve())
     listening = _listen(*settings.listen)
