@@ -72,6 +72,18 @@ def test_what_was_confirmed_goes_through_although_its_route_has_another_name_by_
     assert sent(app, b"renamed") == 1
 
 
+def test_what_was_confirmed_is_dropped_by_cancel_although_its_route_has_another_name_by_then(
+    reloaded: Gateway, app: Echo
+) -> None:
+    with asked(reloaded, "dropped") as alice:
+        page, form = alice.page.url.path, alice.hidden()
+        assert answered(alice) == 303
+        rewrite(reloaded, '"change-email"', '"email"')
+        assert alice.request("POST", page + "/cancel", data=form).is_redirect
+        assert alice.request("GET", "/account/email").json()["method"] == "GET"
+    assert sent(app, b"dropped") == 0
+
+
 def test_what_was_confirmed_is_not_sent_where_more_is_asked_by_then(reloaded: Gateway, app: Echo) -> None:
     with asked(reloaded, "stricter") as alice:
         assert answered(alice) == 303

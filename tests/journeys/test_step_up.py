@@ -152,6 +152,16 @@ def test_cancel_goes_back_and_drops_the_held_request(alice: Visitor, upstream: E
     assert all(b"cancel@b.test" not in seen.body for seen in upstream.seen)
 
 
+def test_a_cancel_that_comes_too_late_says_so(alice: Visitor, upstream: Echo) -> None:
+    time.sleep(STALE)
+    alice.go("POST", "/account/email", data={"email": "late@b.test"})
+    page, form = alice.page.url.path, alice.hidden()
+    alice.confirm(PEOPLE["alice"])
+    assert sum(b"late" in seen.body for seen in upstream.seen) == 1
+    assert alice.go("POST", page + "/cancel", data=form).status_code == 404
+    assert "If it was not confirmed, nothing was sent" in alice.page.text
+
+
 def test_two_tabs_are_each_held_and_each_go_through(front: Gateway, alice: Visitor) -> None:
     time.sleep(STALE)
     alice.go("POST", "/account/email", data={"email": "one@b.test"})

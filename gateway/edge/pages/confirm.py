@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
 
 from starlette.requests import Request
@@ -25,6 +26,7 @@ from gateway.policy.holdable import reads
 from gateway.policy.returns import here
 
 PATH = "/.gateway/confirm/"
+Find = Callable[[str, Session, int], Awaitable[Confirmation | None]]
 
 
 async def page(request: Request) -> Response:
@@ -73,11 +75,11 @@ async def answer(request: Request) -> Response:
 
 
 async def cancel(request: Request) -> Response:
-    """POST: nothing runs; what was held is dropped."""
+    """POST: nothing runs; what was held is dropped, whatever the file says by now. Too late is said."""
     visit: Visit = request.scope["gateway.visit"]
-    found = await _confirmation(visit, request.path_params["id"])
+    found = await _confirmation(visit, request.path_params["id"], visit.gate.stepup.of)
     if isinstance(found, Response):
-        return onward("/")
+        return found
     confirmation, session = found
     if not posted_by_person(visit, (await form.fields(request)).get("csrf", ""), session.ref):
         return html(visit, Failure(**common(visit), status=403, reason="forged"), 403)
@@ -86,13 +88,13 @@ async def cancel(request: Request) -> Response:
     return onward(confirmation.back)
 
 
-async def _confirmation(visit: Visit, id: str) -> tuple[Confirmation, Session] | Response:
+async def _confirmation(visit: Visit, id: str, find: Find | None = None) -> tuple[Confirmation, Session] | Response:
     session = visit.session
     if session is None:
         return onward("/.gateway/signin")
     if session.superseded:
         return html(visit, Failure(**common(visit), status=401, reason=Reason.SUPERSEDED), 401)
-    confirmation = await visit.gate.stepup.find(id, session, int(visit.request.now))
+    confirmation = await (find or visit.gate.stepup.find)(id, session, int(visit.request.now))
     if confirmation is None:
         return html(visit, Failure(**common(visit), status=404, reason="expired"), 404)
     return confirmation, session
