@@ -18,6 +18,7 @@ Pattern = tuple[str, ...]
 T = TypeVar("T")
 
 _NAMED = re.compile(r"\{[A-Za-z][A-Za-z0-9_]*\}")
+_ORIGIN = re.compile(r"(?i)https?://[^/]*")
 _INDEX = re.compile(r"(?:index|default)\.[^/*]+")
 _SCRIPT = re.compile(r"([^*]+)\.(?:php|aspx?|jsp|cgi|pl|py|cfm)")
 
@@ -25,7 +26,8 @@ _SCRIPT = re.compile(r"([^*]+)\.(?:php|aspx?|jsp|cgi|pl|py|cfm)")
 def compile(pattern: str) -> Pattern:
     """The segments of `pattern`, folded as readings are. Raises ValueError with what to write instead."""
     if not pattern.startswith("/"):
-        raise ValueError(f'a path begins with "/"; write "/{pattern}"')
+        plain = _ORIGIN.sub("", pattern).lstrip("^/")
+        raise ValueError(f'a path begins with "/"; write "/{plain}"')
     if "%" in pattern:
         raise ValueError('write the path decoded, such as "é" for "%C3%A9"; every encoding of it is matched')
     for sign, why in {"?": "a query has conditions of its own: query = { … }", "#": "fragments are never sent"}.items():

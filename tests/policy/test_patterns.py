@@ -46,6 +46,8 @@ def test_a_pattern_fits_whole_paths(pattern: str, paths: list[str], others: list
     [
         ("account", 'write "/account"'),
         ("", 'begins with "/"'),
+        ("https://notes.example.com/a", 'begins with "/"; write "/a"'),
+        ("^/a", 'begins with "/"; write "/a"'),
         ("/a//b", "empty segment"),
         ("/a%20b", "decoded"),
         ("/a?x=1", "query = "),
