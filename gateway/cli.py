@@ -54,10 +54,9 @@ def _count(number: int, thing: str) -> str:
 
 
 def _workers(text: str) -> int:
-    number = int(text)
-    if not 1 <= number <= 64:
-        raise ValueError
-    return number
+    if text not in map(str, range(1, 65)):
+        raise argparse.ArgumentTypeError(f'"{text}" is not a number of processes; write 1 to 64')
+    return int(text)
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -77,6 +77,13 @@ def test_bad_usage_is_status_2(arguments, gateway):
     assert (status, out) == (2, []) and err
 
 
+@pytest.mark.parametrize("number", ["0", "65", "two"])
+def test_a_number_of_workers_that_cannot_be_is_met_with_those_that_can(number, gateway):
+    assert gateway("serve", "--workers", number)[2][-1].endswith(
+        f'"{number}" is not a number of processes; write 1 to 64'
+    )
+
+
 def test_explain_says_what_matches_and_what_would_happen(gateway):
     status, out, _ = gateway("explain", "POST", "/account/email", "--form", "email=ada@example.com")
     assert status == 0
