@@ -121,6 +121,8 @@ def _unknown(place: Place) -> str:
     near = difflib.get_close_matches(key, known, 1)
     if near:
         return f'unknown key "{key}"; did you mean "{near[0]}"?'
+    if key in HEADINGS:
+        return f'unknown key "{key}"; write {HEADINGS[key]}'
     homes = [heading for other, heading in HEADINGS.items() if key in _keys(other)]
     if homes:
         return f'unknown key "{key}"; it is a key of {" and ".join(homes)}'

@@ -21,7 +21,8 @@ def lines(text: str) -> dict[Place, int]:
     for number, statement, parsed in _statements(text):
         if statement.lstrip().startswith("["):
             table = _entered(parsed, arrays)
-            found.setdefault(table, number)
+            for depth in range(len(table)):
+                found.setdefault(table[: depth + 1], number)
         else:
             for path in _keys(parsed, table):
                 found.setdefault(path, number)

@@ -45,6 +45,7 @@ PLACES = [
     (("gateway", "public", 1), 4),
     (("gateway", "odd key"), 8),
     (("gateway", "a", "b", "c"), 9),
+    (("app",), 10),
     (("app", 0), 10),
     (("app", 0, "story"), 12),
     (("app", 0, "headers"), 16),
@@ -56,6 +57,7 @@ PLACES = [
     (("app", 0, "stepup", "max"), 25),
     (("session", "idle"), 27),
     (("app", 1), 28),
+    (("app", 1, "route"), 30),
     (("app", 1, "route", 0, "name"), 31),
     (("nowhere",), 1),
 ]

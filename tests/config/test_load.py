@@ -181,6 +181,7 @@ GATEWAY_LINES = [
     ('[stepup]\nverify = [["password", "sms"]]', 'names "sms", which is not known'),
     ('[stepup]\nverify = "totp"', 'stepup.verify: "totp" is not a list'),
     ("[stepup]\nverify = [[[1]]]", "stepup.verify[0]: "),
+    ("[[route]]", 'routes.toml:4: route: unknown key "route"; write [[app.route]]'),
     ("[steps]\n", 'steps: unknown key "steps"; did you mean "stepup"?'),
 ]
 
