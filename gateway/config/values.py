@@ -72,7 +72,7 @@ def host(value: str) -> str:
     lower = value.lower()
     if "*" in lower:
         raise ValueError("has a wildcard; write each host out, in an [[app]] of its own")
-    if HOST.fullmatch(lower.rpartition(":")[0]):
+    if re.fullmatch(f"({HOST.pattern}):[0-9]+", lower):
         raise ValueError("has a port; leave it out, it is the one of gateway.public_url")
     if HOST.fullmatch(lower) is None:
         raise ValueError('is not a host; write for example "notes.example.com"')

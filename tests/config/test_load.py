@@ -195,6 +195,7 @@ def test_a_mistake_about_the_gateway_is_named(line, said, problems):
 APP_LINES = [
     ('host = "a.example:80"', 'app[0].host: "a.example:80" has a port'),
     ('host = "[::1]:80"', 'app[0].host: "[::1]:80" has a port'),
+    ('host = "https://a.example"', 'app[0].host: "https://a.example" is not a host'),
     ('host = "*.example"', "has a wildcard"),
     ('host = "bücher.example"', 'app[0].host: "bücher.example" is not a host'),
     ('host = ""', 'app[0].host: "" is not a host'),
