@@ -68,7 +68,7 @@ def test_warnings_are_printed_and_fail_nothing(gateway, tmp_path):
 def test_no_command_works_on_a_bad_file(command, gateway, tmp_path):
     (tmp_path / "bad.toml").write_text("[gateway]\nlisten = \n")
     status, out, err = gateway(*command, "--config", "bad.toml")
-    assert (status, out, err) == (2, [], ["bad.toml:2: Invalid value, at column 10"])
+    assert (status, out, err) == (2, [], ["bad.toml:2: Invalid value, at column 10; strings stand in quotes"])
 
 
 @pytest.mark.parametrize("arguments", [[], ["sit"], ["users"], ["users", "add"], ["serve", "--workers", "0"]])

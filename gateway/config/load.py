@@ -28,6 +28,14 @@ from gateway.policy.facts import Condition, Requirement, Route
 
 SYNTAX = re.compile(r"(.*) \(at (?:line (\d+), (column \d+)|end of document)\)")
 
+HINTS = {
+    "Invalid value": "strings stand in quotes",
+    "Illegal character '\\n'": "a quote is not closed",
+    "Unclosed array": "a list above is not closed",
+    "Cannot overwrite a value": "it is there already, or has [one] and [[two]] brackets",
+}
+"""What operators mostly did, where TOML's own words leave them to guess."""
+
 DEFAULTS = StepupTable.model_validate(
     {"max_age": "5m", "verify": ["passkey", "totp", "password"], "hold_max": "1MiB", "hold_for": "10m"}
 )
@@ -76,7 +84,9 @@ def check(path: Path, *, env: Mapping[str, str]) -> Report:
 def _syntax(path: Path, text: str, error: tomllib.TOMLDecodeError) -> str:
     found = SYNTAX.fullmatch(str(error))
     message, line, column = found.groups() if found else (str(error), None, None)
-    return printable(f"{path}:{line or text.count(chr(10)) + 1}: {message}, at {column or 'the end of the file'}")
+    where = f"{message}, at {column or 'the end of the file'}"
+    hint = f"; {HINTS[message]}" if message in HINTS else ""
+    return printable(f"{path}:{line or text.count(chr(10)) + 1}: {where}{hint}")
 
 
 def _printed(path: Path, text: str, found: Iterable[Complaint]) -> list[str]:

@@ -304,11 +304,28 @@ def test_an_upstream_is_a_scheme_a_host_and_a_port(upstream, problems):
 
 
 def test_a_syntax_error_is_said_first_and_alone(problems):
-    assert problems(f"{GATEWAY}unknown = 1\nlisten = \n{APP}") == ["routes.toml:5: Invalid value, at column 10"]
+    assert problems(f"{GATEWAY}unknown = 1\nlisten = \n{APP}") == [
+        "routes.toml:5: Invalid value, at column 10; strings stand in quotes"
+    ]
 
 
 def test_a_key_said_twice_is_a_syntax_error(problems):
-    assert problems(GATEWAY + 'secret = "env:S"\n') == ["routes.toml:4: Cannot overwrite a value, at column 17"]
+    [problem] = problems(GATEWAY + 'secret = "env:S"\n')
+    assert problem.startswith("routes.toml:4: Cannot overwrite a value, at column 17; it is there already")
+
+
+@pytest.mark.parametrize(
+    ("line", "hint"),
+    [
+        ("name = notes", "strings stand in quotes"),
+        ('name = "notes', "a quote is not closed"),
+        ('public = ["/a"\nname = "b"', "a list above is not closed"),
+        ("[app.route]\nname = 1\n[[app.route]]", "has [one] and [[two]] brackets"),
+    ],
+)
+def test_a_syntax_error_is_said_with_what_it_mostly_is(line, hint, problems):
+    [problem] = problems(f"{GATEWAY}[[app]]\n{line}\n")
+    assert problem.endswith(hint)
 
 
 @pytest.mark.parametrize("text", ["", "# nothing\n"])
