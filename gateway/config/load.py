@@ -110,9 +110,16 @@ def _between(data: dict[str, Any]) -> Iterable[Complaint]:
     for index, app in apps:
         if len(apps) > 1 and "host" not in app:
             yield Complaint(("app", index), "has no host; with more than one [[app]] each needs its own")
-        if app.get("upstream") == f"http://{gateway.get('listen', '127.0.0.1:8000')}":
+        if str(app.get("upstream")) in _own_addresses(str(gateway.get("listen", "127.0.0.1:8000"))):
             yield Complaint(("app", index, "upstream"), "is where the gateway itself listens; write where the app does")
         yield from _repeated("route", _tables(app, "route"), "name", ("app", index))
+
+
+def _own_addresses(listen: str) -> set[str]:
+    """Where a gateway that listens there is reached from its own machine."""
+    host, _, port = listen.rpartition(":")
+    names = {host, "127.0.0.1", "localhost"} if host in {"127.0.0.1", "localhost", "0.0.0.0", "[::]"} else {host}  # noqa: S104
+    return {f"http://{name}:{port}" for name in names}
 
 
 def _tables(data: dict[str, Any], key: str) -> list[tuple[int, dict[str, Any]]]:

@@ -303,6 +303,22 @@ def test_an_upstream_is_a_scheme_a_host_and_a_port(upstream, problems):
     assert "app[0].upstream: " in problem
 
 
+@pytest.mark.parametrize("listen", ["127.0.0.1:8000", "0.0.0.0:8000", "localhost:8000", "[::]:8000"])
+@pytest.mark.parametrize("upstream", ["http://127.0.0.1:8000", "http://localhost:8000"])
+def test_an_app_is_not_where_the_gateway_listens_however_it_is_written(listen, upstream, problems):
+    [problem] = problems(GATEWAY + f'listen = "{listen}"\n' + APP.replace("http://127.0.0.1:9000", upstream))
+    assert problem.startswith("routes.toml:7: app[0].upstream: is where the gateway itself listens")
+
+
+def test_an_app_may_have_the_same_port_at_another_address(problems):
+    assert problems(GATEWAY + 'listen = "10.0.0.5:9000"\n' + APP) == []
+
+
+def test_an_upstream_that_is_a_list_is_named(problems):
+    [problem] = problems(GATEWAY + APP.replace('"http://127.0.0.1:9000"', '["http://127.0.0.1:9000"]'))
+    assert "app[0].upstream: " in problem and "put it in quotes" in problem
+
+
 def test_a_syntax_error_is_said_first_and_alone(problems):
     assert problems(f"{GATEWAY}unknown = 1\nlisten = \n{APP}") == [
         "routes.toml:5: Invalid value, at column 10; strings stand in quotes"
