@@ -135,6 +135,15 @@ def test_explain_says_why_it_cannot(arguments, said, gateway):
     assert (status, out) == (1, []) and said in err[0]
 
 
+def test_a_reader_that_has_seen_enough_meets_no_traceback(gateway, tmp_path):
+    read, write = os.pipe()
+    os.close(read)
+    command = [sys.executable, "-m", "gateway", "explain", "GET", "/"]
+    done = subprocess.run(command, cwd=tmp_path, stdout=write, stderr=subprocess.PIPE, text=True, check=False)
+    os.close(write)
+    assert (done.returncode, done.stderr) == (1, "")
+
+
 @pytest.mark.parametrize("option", [["--form", "x"], ["--header", "x"]])
 def test_half_a_field_is_bad_usage(option, gateway):
     status, _, err = gateway("explain", "GET", "/", *option)
