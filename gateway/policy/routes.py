@@ -6,6 +6,7 @@ own (as sent, or as overridden), and all its conditions hold. There is no order,
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
@@ -13,6 +14,9 @@ from gateway.policy.facts import Request, Route
 from gateway.policy.fields import Said, allows, hear, hear_out, holds
 from gateway.policy.patterns import PathSet, Tree, by_suffix, compile, covers, spellings
 from gateway.policy.target import ANYTHING
+
+_FOREIGN = re.compile(r"^:|[()<>]|\$$")
+"""How other routers write a variable; here these are signs like any other."""
 
 BODY = frozenset({"form", "json"})
 
@@ -92,6 +96,9 @@ def warnings(routes: Sequence[Route]) -> Iterator[tuple[str, str]]:
                 yield route.name, f'never matches: all of its path is inside its own except "{pattern}"'
             elif by_suffix(pattern):
                 yield route.name, f'except "{pattern}" takes nothing out: apps may serve another page with that suffix'
+        foreign = next((each for each in route.path.split("/") if _FOREIGN.search(each)), "")
+        if foreign:
+            yield route.name, f'"{foreign}" in its path is taken literally; write {{id}} for any one segment'
         reading = (route.methods or {"any"}) <= {"GET", "HEAD"}
         places = {condition.place for condition in route.conditions}
         if reading and not places:

@@ -221,6 +221,10 @@ def test_an_open_path_costs_the_same_beside_ten_thousand_routes() -> None:
         ([route("a", "/x", condition("query_or_form", "a"), methods={"GET"})], []),
         ([route("a", "/x", methods={"GET"})], [("a", "leave methods out")]),
         ([route("a", "/x", methods={"GET", "POST"})], []),
+        ([route("a", "/account/:id")], [("a", "write {id}")]),
+        ([route("a", "/account/<id>/x")], [("a", "taken literally")]),
+        ([route("a", "/account/delete$")], [("a", "taken literally")]),
+        ([route("a", "/account/{id}")], []),
     ],
 )
 def test_routes_that_do_nothing_are_told_of(routes: list[Route], warned: list[tuple[str, str]]) -> None:
