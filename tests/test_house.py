@@ -29,7 +29,7 @@ APART = "demo"
 PURE = {
     *("__future__", "collections", "collections.abc", "dataclasses", "decimal", "enum", "fractions", "functools"),
     *("binascii", "base64", "hashlib", "hmac", "ipaddress", "itertools", "json", "math", "operator", "re", "string"),
-    *("struct", "types", "typing", "unicodedata", "urllib.parse"),
+    *("struct", "types", "typing", "unicodedata", "urllib.parse", "datetime", "email.utils", "html"),
 }
 """What policy/ may import of the standard library: modules that only compute."""
 

@@ -20,11 +20,22 @@ from gateway.config import values
 from gateway.config.advice import advice
 from gateway.config.complaints import Complaint, complaints, printable
 from gateway.config.lines import Place, lines, nearest
+from gateway.config.presets import completed
 from gateway.config.secrets import Keyring
 from gateway.config.settings import App, IdentityHeaders, SessionLife, Settings
-from gateway.config.shape import AppTable, File, RouteTable, StepupKeys, StepupTable, Surroundings
+from gateway.config.shape import (
+    AppTable,
+    File,
+    LoginTable,
+    RequestKeys,
+    RouteTable,
+    StepupKeys,
+    StepupTable,
+    Surroundings,
+)
 from gateway.errors import ConfigError
 from gateway.policy.facts import Condition, Requirement, Route
+from gateway.policy.login import Login, Success, WhoAmI
 
 SYNTAX = re.compile(r"(.*) \(at (?:line (\d+), (column \d+)|end of document)\)")
 
@@ -70,6 +81,7 @@ def check(path: Path, *, env: Mapping[str, str]) -> Report:
         data = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         return Report([_syntax(path, text, error)], [], None)
+    data = completed(data)
     try:
         file = File.model_validate(data, context=Surroundings(path.absolute().parent, env))
     except ValidationError as error:
@@ -165,6 +177,44 @@ def _app(app: AppTable, file: File) -> App:
         hold_max=asked["hold_max"],
         hold_for=asked["hold_for"],
         routes=tuple(_route(route, _asked(DEFAULTS, file.stepup, app.stepup, route)) for route in app.route),
+        login=_login(app.login) if app.login is not None and app.signin == "app" else None,
+        inject=app.inject,
+    )
+
+
+def _login(login: LoginTable) -> Login:
+    success, who = login.success, login.whoami
+    return Login(
+        page=login.page,
+        request=_request("login", login, login.methods or ["POST"]),
+        username=login.username or "",
+        password=login.password,
+        cookies=tuple(login.cookies),
+        success=Success(
+            frozenset(success.status),
+            tuple(success.redirect),
+            tuple(success.redirect_not),
+            success.cookie or "",
+            success.body or "",
+            success.body_not or "",
+        ),
+        logout=_request("logout", login.logout, login.logout.methods) if login.logout else None,
+        whoami=WhoAmI(who.path, who.pattern) if who else None,
+        locked=tuple(login.locked),
+        captcha=tuple(login.captcha),
+    )
+
+
+def _request(name: str, keys: RequestKeys, methods: list[str] | None) -> Route:
+    """What is to be recognised, but not sensitive by itself."""
+    return Route(
+        name=name,
+        action=name,
+        path=keys.path,
+        requirement=Requirement((), 0),
+        methods=None if methods is None else frozenset(methods),
+        excepts=tuple(keys.except_),
+        conditions=_conditions(keys),
     )
 
 
@@ -174,14 +224,20 @@ def _asked(*levels: StepupKeys) -> dict[str, Any]:
     return {key: value for key, value in said if value is not None}
 
 
-def _route(route: RouteTable, asked: dict[str, Any]) -> Route:
+def _conditions(keys: RequestKeys) -> tuple[Condition, ...]:
     places = {
-        "query": route.query,
-        "form": route.form,
-        "query_or_form": route.query_or_form,
-        "json": route.json_,
-        "header": route.header,
+        "query": keys.query,
+        "form": keys.form,
+        "query_or_form": keys.query_or_form,
+        "json": keys.json_,
+        "header": keys.header,
     }
+    return tuple(
+        Condition(place, field, wanted) for place, fields in places.items() for field, wanted in (fields or {}).items()
+    )
+
+
+def _route(route: RouteTable, asked: dict[str, Any]) -> Route:
     return Route(
         name=route.name,
         action=route.action,
@@ -189,11 +245,7 @@ def _route(route: RouteTable, asked: dict[str, Any]) -> Route:
         requirement=Requirement(tuple(asked["verify"]), asked["max_age"], route.once),
         methods=None if route.methods is None else frozenset(route.methods),
         excepts=tuple(route.except_),
-        conditions=tuple(
-            Condition(place, field, wanted)
-            for place, fields in places.items()
-            for field, wanted in (fields or {}).items()
-        ),
+        conditions=_conditions(route),
         show=tuple(route.show),
         report=route.mode == "report",
         hold_max=asked["hold_max"],

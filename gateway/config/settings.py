@@ -7,6 +7,7 @@ from ipaddress import IPv4Network, IPv6Network
 
 from gateway.config.secrets import Keyring
 from gateway.policy.facts import Requirement, Route
+from gateway.policy.login import Login
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +34,8 @@ class App:
     hold_max: int
     hold_for: int
     routes: tuple[Route, ...]
+    login: Login | None = None  # with signin = "app": how the app's own sign-in looks
+    inject: bool = False  # add a script to its pages that asks for what their calls are refused for
 
     @property
     def secure(self) -> bool:

@@ -22,7 +22,7 @@ from pydantic import (
 
 from gateway.config import units, values
 from gateway.config.secrets import Secret, read_secret
-from gateway.policy import patterns
+from gateway.policy import patterns, wording
 
 LONGEST = 366 * 86400
 LARGEST = 1 << 30
@@ -74,8 +74,23 @@ def _pattern(value: str) -> str:
     return value
 
 
+def _wording(value: str) -> str:
+    wording.compile(value)
+    return value
+
+
+def _name_within(value: str) -> str:
+    if "{user}" not in _wording(value):
+        raise ValueError('says not where the name stands; put {user} in its place, as in "Logged in as {user}</b>"')
+    return value
+
+
 def _one_or_more(value: object) -> object:
     return [value] if isinstance(value, str) else value
+
+
+def _numbers(value: object) -> object:
+    return [value] if isinstance(value, int) else value
 
 
 def _not_empty(value: list[Any]) -> list[Any]:
@@ -119,6 +134,10 @@ Text = Annotated[str, AfterValidator(values.text)]
 Name = Annotated[str, AfterValidator(values.name)]
 Pattern = Annotated[str, AfterValidator(_pattern)]
 Patterns = Annotated[list[Pattern], BeforeValidator(_one_or_more)]
+Wording = Annotated[str, AfterValidator(_wording)]
+Wordings = Annotated[list[Wording], BeforeValidator(_one_or_more)]
+Target = Annotated[str, AfterValidator(values.target)]
+Cookie = Annotated[str, AfterValidator(values.cookie)]
 Header = Annotated[str, AfterValidator(values.identity_header)]
 Store = Annotated[str, AfterValidator(_store)]
 Age = Annotated[int, duration(0)]
@@ -180,9 +199,9 @@ class HeadersTable(Table):
         return self
 
 
-class RouteTable(StepupKeys):
-    name: Name
-    action: Text
+class RequestKeys(Table):
+    """Which requests are meant."""
+
     path: Pattern
     methods: (
         Annotated[
@@ -198,9 +217,58 @@ class RouteTable(StepupKeys):
     query_or_form: Fields | None = None
     json_: Fields | None = Field(default=None, alias="json")
     header: Fields | None = None
+
+
+class RouteTable(RequestKeys, StepupKeys):
+    name: Name
+    action: Text
     show: Annotated[list[Text], BeforeValidator(_one_or_more)] = []
     once: bool = False
     mode: Annotated[Literal["enforce", "report"], parsed(values.one_of("enforce", "report"))] = "enforce"
+
+
+class SuccessTable(Table):
+    """What the answer to a sign-in that worked looks like."""
+
+    status: Annotated[list[Annotated[int, Field(ge=200, le=499)]], BeforeValidator(_numbers)] = []
+    redirect: Patterns = []
+    redirect_not: Patterns = []
+    cookie: Cookie | None = None
+    body: Wording | None = None
+    body_not: Wording | None = None
+
+    @model_validator(mode="after")
+    def _something(self) -> Self:
+        if not any(getattr(self, key) for key in type(self).model_fields):
+            raise ValueError('says nothing; write what only a sign-in that worked brings, such as { cookie = "sid" }')
+        return self
+
+
+class WhoAmITable(Table):
+    path: Target
+    pattern: Annotated[str, AfterValidator(_wording)]
+
+
+class LogoutTable(RequestKeys):
+    pass
+
+
+class LoginTable(RequestKeys):
+    page: Target
+    username: Text | None = None
+    password: Text
+    cookies: Annotated[list[Cookie], BeforeValidator(_one_or_more), AfterValidator(_not_empty)]
+    success: SuccessTable
+    logout: LogoutTable | None = None
+    whoami: WhoAmITable | None = None
+    locked: Wordings = []
+    captcha: Wordings = []
+
+    @model_validator(mode="after")
+    def _named(self) -> Self:
+        if self.whoami is not None and self.username is not None:
+            _name_within(self.whoami.pattern)
+        return self
 
 
 class AppTable(Table):
@@ -208,6 +276,10 @@ class AppTable(Table):
     host: Annotated[str, AfterValidator(values.host)] | None = None
     upstream: Annotated[str, AfterValidator(values.upstream)]
     signin: Annotated[str, AfterValidator(values.signin)] = "local"
+    preset: str | None = None
+    base: Annotated[str, AfterValidator(values.base)] = ""
+    inject: bool = False
+    login: LoginTable | None = None
     public: Patterns = []
     headers: HeadersTable = HeadersTable()
     stepup: StepupTable = StepupTable()

@@ -11,13 +11,14 @@ from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 from urllib.parse import SplitResult, urlsplit
 
 VERIFIERS = ("passkey", "totp", "password")
-SIGNINS = ("local",)
-SIGNINS_LATER = ("app", "header", "oidc", "saml", "ldap", "none")
+SIGNINS = ("local", "app")
+SIGNINS_LATER = ("header", "oidc", "saml", "ldap", "none")
 STORES_LATER = ("redis", "rediss", "redis+sentinel", "redis+cluster", "postgresql")
 DEFAULT_PORTS = {"http": 80, "https": 443}
 
 NAME = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 TOKEN = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")  # RFC 9110, 5.6.2
+TARGET = re.compile(r"[\x21-\x22\x24-\x7e]+")
 HOST = re.compile(r"[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?(\.[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?)*|\[[0-9a-f:.]+\]")
 LISTEN = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[^:\[\]\s]+):([0-9]{1,5})")
 NOT_FOR_IDENTITY = re.compile(
@@ -55,7 +56,7 @@ def one_of(*allowed: str) -> Callable[[str], str]:
 def signin(value: str) -> str:
     """How people sign in."""
     if value in SIGNINS_LATER:
-        raise ValueError('is not available in this version; write "local"')
+        raise ValueError('is not available in this version; write "local" or "app"')
     return one_of(*SIGNINS)(value)
 
 
@@ -124,6 +125,27 @@ def method(value: str) -> str:
     if TOKEN.fullmatch(value) is None:
         raise ValueError('is not an HTTP method; write for example "POST"')
     return value.upper()
+
+
+def target(value: str) -> str:
+    """A path and perhaps a query on the app, as a browser asks for it."""
+    if not value.startswith("/") or value.startswith("//") or not TARGET.fullmatch(value):
+        raise ValueError('is not an address on the app; write for example "/login" or "/index.php?do=login"')
+    return value
+
+
+def base(value: str) -> str:
+    """The path that an app is installed under; "" for the root."""
+    if value.strip("/") == "":
+        return ""
+    return target(value).rstrip("/")
+
+
+def cookie(value: str) -> str:
+    """The name of a cookie; `*` in it stands for any characters."""
+    if TOKEN.fullmatch(value) is None or not value.strip("*"):
+        raise ValueError('is not the name of a cookie; write for example "PHPSESSID" or "wordpress_*"')
+    return value
 
 
 def header(value: str) -> str:

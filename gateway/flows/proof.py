@@ -10,7 +10,7 @@ from gateway.errors import Busy
 from gateway.flows.throttle import Throttle
 from gateway.policy.credentials import Credentials
 from gateway.policy.facts import AuthEvent, Reason
-from gateway.verifiers.base import Rehash, Site, SpendCounter, SpendRecoveryCode, Verified, Verifier
+from gateway.verifiers.base import Rehash, Site, SpendCounter, SpendRecoveryCode, Unsettled, Verified, Verifier
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +23,7 @@ class Proved:
 
 @dataclass(frozen=True, slots=True)
 class NotProved:
-    """WRONG, or THROTTLED with the seconds to wait."""
+    """WRONG, or THROTTLED with the seconds to wait, or what kept an app from saying whether it was right."""
 
     reason: Reason
     wait: int = 0
@@ -65,10 +65,16 @@ class Prover:
         if wait:
             return NotProved(Reason.THROTTLED, wait)
         try:
-            verified = await self.verifiers[way].check(credentials, answer, site, secret=secret, since=since, now=now)
+            verified = await self.verifiers[way].check(
+                credentials, answer, site, secret=secret, since=since, now=now, address=address
+            )
         except Busy:
             await self.throttle.no_guess(credentials.subject, address)
             raise
+        if isinstance(verified, Unsettled):
+            if not verified.guessed:
+                await self.throttle.no_guess(credentials.subject, address)
+            return NotProved(verified.reason)
         if verified is None or not await self._spend(credentials, verified, now):
             return NotProved(Reason.WRONG)
         await self.throttle.no_guess(credentials.subject, address)

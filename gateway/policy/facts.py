@@ -46,6 +46,13 @@ class Reason(StrEnum):
     WRONG = "wrong"  # a wrong password, code or passkey
     THROTTLED = "throttled"
     DISABLED = "disabled"
+    OTHER_PERSON = "other-person"  # somebody else than the one the app knows this browser as (law 7)
+    # an app that keeps its own login
+    NOT_OBSERVED = "not-observed"  # nobody can tell whose app session that is
+    APP_DOWN = "app-down"  # it did not answer when asked
+    APP_CHANGED = "app-changed"  # its sign-in is not what the configuration says
+    APP_CAPTCHA = "app-captcha"  # it wants a person to solve something first
+    APP_LOCKED = "app-locked"  # it takes no more tries for now
     REVOKED = "revoked"
     CREDENTIAL_ADDED = "credential-added"
     CREDENTIAL_REMOVED = "credential-removed"

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from gateway.policy.credentials import Credentials
-from gateway.policy.facts import AuthEvent
+from gateway.policy.facts import AuthEvent, Reason
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +55,17 @@ class Verified:
 
 
 @dataclass(frozen=True, slots=True)
+class Unsettled:
+    """Not accepted, and not for being wrong: somebody else who had to be asked did not say, or named another person.
+
+    `guessed`: the try stays counted all the same.
+    """
+
+    reason: Reason
+    guessed: bool = True
+
+
+@dataclass(frozen=True, slots=True)
 class Started:
     """What the page needs (JSON for the browser) and what the gateway must keep, once, until the answer comes."""
 
@@ -84,8 +95,10 @@ class Verifier(Protocol):
         secret: bytes,
         since: int | None,
         now: int,
-    ) -> Verified | None:
-        """None for a wrong answer, whatever was wrong with it. `answer` holds the fields of the form.
+        address: str = "",
+    ) -> Verified | Unsettled | None:
+        """None for a wrong answer, whatever was wrong with it. `answer` holds the fields of the form, `address` is
+        where it came from.
 
         Raises Busy.
         """

@@ -81,6 +81,7 @@ class PasskeyVerifier:
         secret: bytes,
         since: int | None,
         now: int,
+        address: str = "",
     ) -> Verified | None:
         """WebAuthn Level 3, 7.2. `secret` is that of `start`."""
         credential = _assertion(answer)

@@ -108,6 +108,7 @@ class PasswordVerifier:
         secret: bytes,
         since: int | None,
         now: int,
+        address: str = "",
     ) -> Verified | None:
         """A password that is right but was hashed with other parameters comes with its Rehash. Raises Busy."""
         password = _prepared(answer.get("password", ""))

@@ -67,6 +67,7 @@ class TotpVerifier:
         secret: bytes,
         since: int | None,
         now: int,
+        address: str = "",
     ) -> Verified | None:
         """Six digits of any of this person's authenticators, or one of the recovery codes."""
         code, subject = _joined(answer.get("code", "")), credentials.subject

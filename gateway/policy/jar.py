@@ -1,0 +1,105 @@
+"""An app's own session cookies, as they come in requests and change in answers.
+
+Names are compared as the most forgiving app reads them (PHP makes `_` of dots and brackets, and takes `a[b]` for `a`),
+and a Cookie field is split wherever some app splits it: one cookie too many is asked about, never one too few.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from datetime import UTC
+from email.utils import parsedate_to_datetime
+from functools import lru_cache
+
+from gateway.policy.text import unquoted
+
+Pair = tuple[bytes, bytes]
+Change = tuple[bytes, bytes | None]
+"""A cookie's new value; None where the app takes it away."""
+
+_SEPARATORS = re.compile(rb"[;,]")
+_FOLDED = re.compile(rb"[^a-z0-9_*-]")
+_EMPTY = frozenset({b"", b"deleted", b'""'})
+
+
+class Names:
+    """The names of an app's session cookies, `*` in them stands for any characters: WordPress, Jupyter and others put
+    the host, a port or a hash into theirs."""
+
+    def __init__(self, names: Iterable[str]) -> None:
+        parts = [re.escape(_fold(name.encode())).replace(rb"\*", b".*") for name in names]
+        self._any = re.compile(b"|".join(parts) or b"(?!)", re.DOTALL)
+        self._has = lru_cache(4096)(self._matches)
+
+    def __contains__(self, name: bytes) -> bool:
+        return self._matches(name) if len(name) > 128 else self._has(name)
+
+    def _matches(self, name: bytes) -> bool:
+        said = {name, unquoted(name)}
+        said |= {each.partition(b"[")[0] for each in said}
+        return any(self._any.fullmatch(_fold(each)) for each in said)
+
+
+def _fold(name: bytes) -> bytes:
+    return _FOLDED.sub(b"_", name.strip(b" \t=").lower())
+
+
+def carried(headers: Iterable[Pair], names: Names) -> list[Pair]:
+    """Every session cookie of a request, duplicates too."""
+    found = []
+    for field, cookie in headers:
+        if field == b"cookie":
+            for pair in _SEPARATORS.split(cookie):
+                name, equals, value = pair.strip(b" \t").lstrip(b"= \t").partition(b"=")
+                if equals and name in names:
+                    found.append((name.rstrip(b" \t"), value.strip(b" \t")))
+    return found
+
+
+def changes(headers: Iterable[Pair], names: Names, now: float) -> list[Change]:
+    """What an answer does to session cookies, in its order."""
+    found: list[Change] = []
+    for field, said in headers:
+        if field == b"set-cookie":
+            pair, _, attributes = said.partition(b";")
+            name, _, value = pair.partition(b"=")
+            name, value = name.strip(b" \t"), value.strip(b" \t")
+            if name in names:
+                found.append((name, None if value in _EMPTY or _over(attributes, now) else value))
+    return found
+
+
+def after(cookies: Sequence[bytes], changed: Iterable[Change]) -> bytes:
+    """The Cookie field that a browser sends next, given those it sent and what the answer changed; b"" for none."""
+    new = dict(changed)
+    kept = [
+        pair.strip(b" \t")
+        for cookie in cookies
+        for pair in cookie.split(b";")
+        if pair.strip(b" \t") and pair.partition(b"=")[0].strip(b" \t") not in new
+    ]
+    return b"; ".join([*kept, *(name + b"=" + value for name, value in new.items() if value is not None)])
+
+
+def every(headers: Iterable[Pair], now: float) -> list[Change]:
+    """What an answer does to any cookie."""
+    return changes(headers, Names(("*",)), now)
+
+
+def _over(attributes: bytes, now: float) -> bool:
+    """Whether the attributes of a Set-Cookie field take the cookie away (RFC 6265, 5.3): Max-Age wins over Expires."""
+    said: dict[bytes, bytes] = {}
+    for attribute in attributes.split(b";"):
+        name, _, value = attribute.partition(b"=")
+        said[name.strip(b" \t").lower()] = value.strip(b" \t")
+    age = said.get(b"max-age", b"")
+    if age.removeprefix(b"-").isdigit():
+        return int(age) <= 0
+    if b"expires" not in said:
+        return False
+    try:
+        when = parsedate_to_datetime(said[b"expires"].decode("latin-1").replace("-", " "))
+    except ValueError:
+        return False
+    return when.replace(tzinfo=when.tzinfo or UTC).timestamp() < now

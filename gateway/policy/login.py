@@ -1,0 +1,106 @@
+"""How an app of its own signs people in, as its operator describes it, and what an attempt at that came to.
+
+The gateway never learns how an app does it inside: it sees a request with a name and a password go in, and an answer
+that looks like success come out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from urllib.parse import urljoin, urlsplit
+
+from gateway.policy import wording
+from gateway.policy.facts import Reason, Route
+from gateway.policy.jar import Names, changes
+from gateway.policy.patterns import PathSet
+from gateway.policy.target import readings
+
+OWNER = "owner"
+"""Who signs in to an app that asks for a password alone."""
+
+
+@dataclass(frozen=True, slots=True)
+class Success:
+    """What the answer to a sign-in that worked looks like. All that is given must hold; at least one thing is."""
+
+    status: frozenset[int] = frozenset()
+    redirect: tuple[str, ...] = ()  # path patterns, one of which `Location` leads to
+    redirect_not: tuple[str, ...] = ()  # it leads somewhere, and to none of these
+    cookie: str = ""  # a cookie of that name is set, and not emptied; `*` stands for any characters
+    body: str = ""  # a wording that stands in it
+    body_not: str = ""  # and one that does not
+
+    @property
+    def reads(self) -> bool:
+        """Whether the body of the answer matters."""
+        return bool(self.body or self.body_not)
+
+
+@dataclass(frozen=True, slots=True)
+class WhoAmI:
+    """A page of the app that tells whose app session asks for it, and the wording around the user name there."""
+
+    target: str  # origin-form
+    pattern: str  # a wording; {user} stands for the name
+
+
+@dataclass(frozen=True, slots=True)
+class Login:
+    """One app's sign-in, and its end."""
+
+    page: str  # target of the page with the form
+    request: Route  # what a sign-in is: path, methods, conditions
+    username: str  # name of the field; "" where the app asks for a password alone
+    password: str
+    cookies: tuple[str, ...]  # names of what carries its sessions; `*` stands for any characters
+    success: Success
+    logout: Route | None = None  # what a sign-out is
+    whoami: WhoAmI | None = None
+    locked: tuple[str, ...] = ()  # wordings of an answer that says: too many tries
+    captcha: tuple[str, ...] = ()  # wordings of a page that wants a person to solve something
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """The app let them in. `name` is what the app itself calls them, where it has a `whoami`, else as typed."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Declined:
+    """It did not, or nobody can tell: WRONG, or APP_DOWN, APP_CHANGED, APP_CAPTCHA, APP_LOCKED."""
+
+    reason: Reason
+
+
+Attempt = Accepted | Declined
+
+
+def succeeded(success: Success, page: str, status: int, headers: Iterable[tuple[bytes, bytes]], body: str) -> bool:
+    """Whether that answer is one of a sign-in that worked. `page` is the target that was asked; `body` only where
+    `success.reads`. An answer that says the server failed (5xx) or that it is busy (429) never is."""
+    fields = list(headers)
+    if status >= 500 or status == 429 or (success.status and status not in success.status):
+        return False
+    if success.redirect or success.redirect_not:
+        where = _leads_to(page, status, fields)
+        if where is None or (success.redirect and not PathSet(success.redirect).match_all(where)):
+            return False
+        if success.redirect_not and PathSet(success.redirect_not).inside(where):
+            return False
+    if success.cookie and not any(value is not None for _, value in changes(fields, Names((success.cookie,)), 0)):
+        return False
+    if success.body and wording.find(success.body, body) is None:
+        return False
+    return not (success.body_not and wording.find(success.body_not, body) is not None)
+
+
+def _leads_to(page: str, status: int, headers: list[tuple[bytes, bytes]]) -> frozenset[str] | None:
+    """The readings of where a redirect leads; None for what is no redirect, and one that says two things."""
+    said = [value for name, value in headers if name == b"location"]
+    if not 300 <= status < 400 or len(said) != 1:
+        return None
+    path = urlsplit(urljoin(page, said[0].decode("latin-1"))).path or "/"
+    return readings(path.encode("latin-1"))

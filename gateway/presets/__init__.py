@@ -1,0 +1,1 @@
+"""What is known of some apps, one TOML file each. Data, no code."""
