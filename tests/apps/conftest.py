@@ -9,6 +9,7 @@ import pytest
 from tests.apps.django_admin import Office, office
 from tests.apps.documented import in_front_of
 from tests.apps.dokuwiki import DokuWiki, dokuwiki
+from tests.apps.mariadb import MariaDB, mariadb
 from tests.support.processes import Gateway
 
 
@@ -33,4 +34,11 @@ def django(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Office]:
 @pytest.fixture(scope="session")
 def django_front(django: Office, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
     with in_front_of("office", django.url, tmp_path_factory.mktemp("django-front")) as started:
+        yield started
+
+
+@pytest.fixture(scope="session")
+def database(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MariaDB]:
+    """One server for all apps that need one; each has a database of its own."""
+    with mariadb(tmp_path_factory.mktemp("apps") / "mariadb") as started:
         yield started
