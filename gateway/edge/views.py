@@ -36,7 +36,11 @@ class View:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Confirm(View):
-    """Confirm access. `way` and `others` are verifiers, `declined` is why the request is not held."""
+    """Confirm access. `way` and `others` are verifiers, `declined` is why the request is not held.
+
+    `error`: "wrong", "throttled", "expired" (the passkey dialog was open for too long), or what the app itself said of a
+    password of its own: "app-down", "app-changed", "app-captcha", "app-locked", "other-person".
+    """
 
     template = "confirm.html"
     post: str  # "/.gateway/confirm/<id>"
@@ -53,8 +57,10 @@ class Confirm(View):
     steps: int = 1
     held: bool = True
     declined: str = ""  # policy.holdable.Declined, "" for a script's call
-    error: str = ""  # "wrong", "throttled", "expired" (the passkey dialog was open for too long)
+    error: str = ""
     wait: int = 0
+    name_asked: bool = False  # the session was taken over from the app: `subject` is only a suggestion
+    of_app: bool = False  # the password is the app's own
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,6 +83,7 @@ class Unsent(View):
     method: str
     target: str
     retry: str  # the original address
+    action: str = ""
     kept_until: int = 0
 
 
@@ -93,6 +100,18 @@ class SignIn(View):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class AppSignIn(View):
+    """The app's own sign-in comes first. `notice`: "lost" (what was sent is not kept), "ended" (too many wrong
+    answers), "expired", or "not-observed" (the app does not say who is signed in, and it happened out of our sight).
+    """
+
+    template = "app_signin.html"
+    page: str  # the app's sign-in page
+    notice: str = ""
+    back: str = ""  # "" for the start page
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SignInCode(View):
     """The second half of a sign-in."""
 
@@ -106,6 +125,7 @@ class SignedOut(View):
     """With a `person`: the question whether to."""
 
     template = "signed_out.html"
+    of_app: bool = False  # the app has a session of its own, which may go on
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,6 +164,7 @@ class Account(View):
 
     template = "account.html"
     subject: str
+    of_app: bool = False  # the password is the app's own, and not changed here
     password_changed_at: int | None = None
     totps: tuple[Device, ...] = ()
     passkeys: tuple[Device, ...] = ()
