@@ -10,6 +10,8 @@ from tests.apps.django_admin import Office, office
 from tests.apps.documented import in_front_of
 from tests.apps.dokuwiki import DokuWiki, dokuwiki
 from tests.apps.mariadb import MariaDB, mariadb
+from tests.apps.mediawiki import MediaWiki, mediawiki
+from tests.apps.wordpress import WordPress, wordpress
 from tests.support.processes import Gateway
 
 
@@ -41,4 +43,16 @@ def django_front(django: Office, tmp_path_factory: pytest.TempPathFactory) -> It
 def database(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MariaDB]:
     """One server for all apps that need one; each has a database of its own."""
     with mariadb(tmp_path_factory.mktemp("apps") / "mariadb") as started:
+        yield started
+
+
+@pytest.fixture(scope="session")
+def blog(database: MariaDB, tmp_path_factory: pytest.TempPathFactory) -> Iterator[WordPress]:
+    with wordpress(tmp_path_factory.mktemp("apps") / "blog", database) as started:
+        yield started
+
+
+@pytest.fixture(scope="session")
+def pedia(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MediaWiki]:
+    with mediawiki(tmp_path_factory.mktemp("apps") / "pedia") as started:
         yield started

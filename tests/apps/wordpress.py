@@ -1,0 +1,127 @@
+"""WordPress as Debian packages it, on PHP's own web server and a MariaDB. What it writes goes into a folder of the
+test's; its code stays where the package put it."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from tests.apps.mariadb import HOST, MariaDB
+from tests.support.processes import Program, free_port, launch, wait_for
+
+CODE = Path("/usr/share/wordpress")
+BLOG_PEOPLE = {"admin": "blog admin pw1", "bob": "blog bob's pw 2"}
+"""`admin` may do everything, `bob` writes articles. Their addresses are NAME@example.test."""
+
+CONFIG = """<?php
+define('DB_NAME', '{name}');
+define('DB_USER', '{name}');
+define('DB_PASSWORD', 'of-the-blog');
+define('DB_HOST', '{host}');
+define('DB_CHARSET', 'utf8mb4');
+define('DB_COLLATE', '');
+{keys}
+define('WP_HOME', 'http://' . ($_SERVER['HTTP_HOST'] ?? 'localhost'));
+define('WP_SITEURL', WP_HOME);
+define('WP_HTTP_BLOCK_EXTERNAL', true);
+define('WP_AUTO_UPDATE_CORE', false);
+define('AUTOMATIC_UPDATER_DISABLED', true);
+define('DISABLE_WP_CRON', true);
+define('WP_ENVIRONMENT_TYPE', 'local');
+$table_prefix = 'wp_';
+require_once ABSPATH . 'wp-settings.php';
+"""
+KEYS = ("AUTH", "SECURE_AUTH", "LOGGED_IN", "NONCE")
+
+INSTALL = """<?php
+define('WP_INSTALLING', true);
+require ABSPATH . 'wp-load.php';
+require ABSPATH . 'wp-admin/includes/upgrade.php';
+wp_install('The blog', 'admin', 'admin@example.test', false, '', {admin});
+wp_insert_user(['user_login' => 'bob', 'user_pass' => {bob}, 'user_email' => 'bob@example.test', 'role' => 'author']);
+update_option('permalink_structure', '/%postname%/');
+"""
+
+
+@dataclass
+class WordPress:
+    """One blog, with two people; its database is one of the server it was made on."""
+
+    folder: Path
+    port: int
+    program: Program
+    database: MariaDB
+    name: str
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    def person(self, login: str) -> tuple[str, str, str] | None:
+        """Address, name on display, and hash of the password, by the blog's own table; None for nobody."""
+        sql = f"select user_email, display_name, user_pass from wp_users where user_login = '{login}'"
+        rows = self.database.sql(sql, database=self.name)
+        return (rows[0][0], rows[0][1], rows[0][2]) if rows else None
+
+    def option(self, name: str) -> str:
+        """One of the blog's settings."""
+        sql = f"select option_value from wp_options where option_name = '{name}'"
+        return self.database.sql(sql, database=self.name)[0][0]
+
+    def start(self) -> None:
+        """Again, on the same port and data."""
+        self.program = _serve(self.folder, self.port)
+
+
+@contextmanager
+def wordpress(folder: Path, database: MariaDB) -> Iterator[WordPress]:
+    """The blog, installed, from when it shows its sign-in page until the end of the block."""
+    if not (CODE / "wp-login.php").exists():
+        raise RuntimeError("WordPress is needed: apt-get install --no-install-recommends php-cgi wordpress")
+    port = free_port()
+    name = f"blog{port}"
+    database.sql(f"create database {name} character set utf8mb4")
+    database.sql(f"grant all on {name}.* to {name}@'{HOST}' identified by 'of-the-blog'")
+    _write(folder, name, f"{HOST}:{database.port}")
+    made = subprocess.run([*_php(folder), folder / "install.php"], capture_output=True, text=True, timeout=60)
+    if made.returncode or made.stdout or made.stderr:
+        raise RuntimeError(f"WordPress was not installed:\n{made.stdout}{made.stderr}")
+    started = WordPress(folder, port, _serve(folder, port), database, name)
+    try:
+        yield started
+    finally:
+        started.program.stop()
+
+
+def _write(folder: Path, name: str, host: str) -> None:
+    site = folder / "site"
+    (site / "wp-content/themes").mkdir(parents=True)
+    (site / "wp-content/plugins").symlink_to(CODE / "wp-content/plugins")
+    for each in CODE.iterdir():
+        if each.name not in {"wp-config.php", "wp-content"}:
+            (site / each.name).symlink_to(each)
+    keys = "".join(f"define('{key}_{kind}', '{key} {kind} {name}');\n" for key in KEYS for kind in ("KEY", "SALT"))
+    (site / "wp-config.php").write_text(CONFIG.format(name=name, host=host, keys=keys))
+    # Scripts are found through links: where they are served, and not where they lie, is where their settings are.
+    (folder / "prepend.php").write_text(f"<?php define('ABSPATH', '{site}/');")
+    quoted = {login: "'" + password.replace("'", "\\'") + "'" for login, password in BLOG_PEOPLE.items()}
+    (folder / "install.php").write_text(INSTALL.format(**quoted))
+
+
+def _php(folder: Path) -> list[str | Path]:
+    settings = {
+        "auto_prepend_file": folder / "prepend.php",
+        "sendmail_path": f"cat >> {folder / 'mails'}",
+        "opcache.enable_cli": 1,
+        "display_errors": 0,
+    }
+    return ["php", *(f"-d{name}={value}" for name, value in settings.items())]
+
+
+def _serve(folder: Path, port: int) -> Program:
+    program = launch([*_php(folder), "-S", f"{HOST}:{port}", "-t", folder / "site"], folder)
+    wait_for(program, port, "/wp-login.php")
+    return program
