@@ -38,8 +38,8 @@ class View:
 class Confirm(View):
     """Confirm access. `way` and `others` are verifiers, `declined` is why the request is not held.
 
-    `error`: "wrong", "throttled", "expired" (the passkey dialog was open for too long), or what the app itself said of a
-    password of its own: "app-down", "app-changed", "app-captcha", "app-locked", "other-person".
+    `error`: "wrong", "throttled", "expired" (the passkey dialog was open for too long), or what came of asking the app:
+    "app-down", "app-changed", "app-captcha", "app-locked", "other-person".
     """
 
     template = "confirm.html"
@@ -75,7 +75,10 @@ class Confirmed(View):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Unsent(View):
-    """A held request that did not get through. `fate`: "kept", "lost", or "unknown" (it may have taken effect)."""
+    """A held request that did not get through. `fate`: "kept", "lost", or "unknown" (it may have taken effect).
+
+    `action` is "" where its route is gone from the file.
+    """
 
     template = "unsent.html"
     fate: str
@@ -108,7 +111,7 @@ class AppSignIn(View):
     template = "app_signin.html"
     page: str  # the app's sign-in page
     notice: str = ""
-    back: str = ""  # "" for the start page
+    back: str = ""  # where they were going; "" for the start page
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -18,7 +18,7 @@ from gateway.edge.languages import LANGUAGES, LOCALES, SOURCE
 from gateway.edge.pages.account import ROUTES
 from gateway.edge.render import PAGE_HEADERS, TEMPLATES, Renderer
 from gateway.edge.static import TYPES, address
-from gateway.edge.views import Account, Confirm, Failure, View
+from gateway.edge.views import Account, AppSignIn, Confirm, Failure, SignedOut, View
 from gateway.flows.enrol import Fault
 from gateway.policy.facts import Reason
 from gateway.policy.holdable import Declined
@@ -27,6 +27,7 @@ from tests.support.views import ASK, COMMON, OWNED, VIEWS
 RENDERER = Renderer()
 EVIL = """"><script>alert('x')</script>&amp;%(name)s"""
 PARTS = {"base.html", "forms.html", "words.html"}
+APP_SAID = (Reason.APP_DOWN, Reason.APP_CHANGED, Reason.APP_CAPTCHA, Reason.APP_LOCKED, Reason.OTHER_PERSON)
 TRANSLATED = [tag for tag in LANGUAGES if tag != SOURCE]
 
 
@@ -86,7 +87,75 @@ def test_every_form_posts_the_token_to_us(name: str) -> None:
 def test_an_error_is_announced_in_the_title_and_tied_to_its_field(name: str) -> None:
     text = page(VIEWS[name])
     assert "<title>Error: " in text and 'id="error" role="alert"' in text
-    assert 'aria-invalid="true"' in text or 'data-passkey="' in text
+    assert 'aria-describedby="error' in text or 'data-passkey="' in text
+
+
+@pytest.mark.parametrize("error", ["throttled", *APP_SAID[:-1]])
+def test_what_was_typed_is_called_wrong_only_where_it_is(error: str) -> None:
+    view = Confirm(**ASK, way="password", name_asked=True, of_app=True)
+    assert page(replace(view, error="wrong")).count('aria-invalid="true"') == 2
+    assert "aria-invalid" not in page(replace(view, error=error))
+
+
+def test_a_name_is_asked_only_of_who_was_taken_over_from_the_app() -> None:
+    known = Confirm(**ASK, way="password", of_app=True)
+    hidden = '<input type="text" name="username" autocomplete="username" value="alice" readonly hidden>'
+    assert hidden in page(known) and '<label for="username">' not in page(known)
+    text = page(replace(known, name_asked=True))
+    assert hidden not in text and '<label for="username">User name</label>' in text
+    field = re.findall(r'<input id="username"[^>]*>', text)
+    assert len(field) == 1 and 'value="alice"' in field[0] and 'autocomplete="username"' in field[0]
+    assert "readonly" not in field[0] and "hidden" not in field[0] and "autofocus" not in field[0]
+    assert "User name" not in words(replace(known, name_asked=True, way="passkey"))
+
+
+def test_it_is_said_whose_password_is_asked() -> None:
+    hint = "The password you use for Notes."
+    assert hint in words(VIEWS["confirm-app"]) and 'aria-describedby="password-hint"' in page(VIEWS["confirm-app"])
+    assert 'aria-describedby="error password-hint"' in page(VIEWS["confirm-app-wrong"])
+    assert hint not in words(VIEWS["confirm-password"])
+
+
+def test_another_way_is_advised_only_where_there_is_one() -> None:
+    view = Confirm(**ASK, way="password", of_app=True, error="app-locked")
+    assert "Use another way." not in words(view)
+    assert "Use another way." in words(replace(view, others=("passkey",)))
+
+
+def test_an_account_of_an_app_has_no_password_of_ours() -> None:
+    text = page(VIEWS["account-app"])
+    assert "Change it there." in text and 'type="password"' not in text
+    assert "/.gateway/account/password" not in text and "sign you in" not in text
+    assert "It may still be signed in to Notes itself." in text
+    assert "It may still" not in page(VIEWS["account"])
+
+
+def test_signing_out_here_is_not_said_to_sign_out_of_the_app() -> None:
+    for person in ("", "alice"):
+        view = SignedOut(**COMMON | {"person": person}, of_app=True)
+        assert "You may still be signed in to Notes itself." in words(view)
+        assert "signed out of this browser" not in words(view)
+        assert "You may still" not in words(replace(view, of_app=False))
+    assert 'href="/.gateway/signin"' not in page(VIEWS["signed-out-app"])
+
+
+def test_the_way_to_the_apps_own_sign_in_is_a_link() -> None:
+    text = page(VIEWS["app-signin"])
+    assert '<a class="main" href="/doku.php?do=login&amp;id=start">Sign in to Notes</a>' in text
+    assert '<a href="/doku.php?do=admin">' in text
+    assert '<a href="/">Go to the start page</a>' in page(VIEWS["app-signin-lost"])
+
+
+def test_a_page_of_an_old_session_shows_the_way_out() -> None:
+    assert 'href="/.gateway/signin?again=1"' in page(VIEWS["error-superseded-401"])
+    assert "again=1" not in page(VIEWS["error-expired-404"])
+
+
+@pytest.mark.parametrize("fate", ["kept", "lost", "unknown"])
+def test_a_request_that_did_not_get_through_is_called_by_its_action(fate: str) -> None:
+    kept = replace(VIEWS["unsent-kept"], fate=fate)
+    assert "What you confirmed: Change your e-mail address" in words(kept)
+    assert "What you confirmed" not in words(replace(kept, action=""))
 
 
 def test_no_identifier_is_used_twice_on_a_page() -> None:
@@ -106,13 +175,22 @@ def test_every_kind_of_trouble_has_a_sentence_of_its_own(language: str) -> None:
     def fault(code: str) -> str:
         return words(Account(**OWNED, error=code), language)
 
+    def asked(error: str) -> str:
+        return words(Confirm(**ASK, way="password", name_asked=True, error=error), language)
+
+    def away(notice: str) -> str:
+        return words(AppSignIn(**COMMON, page="/login", notice=notice), language)
+
     told = [declined(each) for each in ("", *Declined)]
     told += [fault(each) for each in ("unheard-of", *Fault)]
     told += [failed(each) for each in ("unheard-of", Reason.CROSS_SITE, Reason.UNKNOWN_HOST, Reason.STORE_DOWN)]
     told += [
         failed(each) for each in (Reason.BUSY, Reason.MALFORMED, Reason.SUPERSEDED, "forged", "expired", "not-found")
     ]
-    told += [failed(Reason.UPSTREAM, 502), failed(Reason.UPSTREAM, 504)]
+    told += [failed(each) for each in (Reason.OTHER_PERSON, Reason.APP_DOWN, Reason.UPSTREAM)]
+    told += [failed(Reason.UPSTREAM, 504)]
+    told += [asked(each) for each in ("wrong", *APP_SAID)]
+    told += [away(each) for each in ("", "lost", "ended", "expired", "not-observed")]
     assert len(told) == len(set(told))
 
 

@@ -8,6 +8,7 @@ from gateway.edge.views import (
     Account,
     AddPasskey,
     AddTotp,
+    AppSignIn,
     Confirm,
     Confirmed,
     Device,
@@ -31,6 +32,7 @@ COMMON: dict[str, Any] = {
     "csrf": "token-of-the-form",
     "person": "Alice Liddell",
 }
+NOBODY: dict[str, Any] = COMMON | {"person": ""}
 ASK: dict[str, Any] = {
     **COMMON,
     "post": "/.gateway/confirm/Zk3jLw0",
@@ -90,6 +92,14 @@ VIEWS: dict[str, View] = {
     "confirm-script": Confirm(**ASK, way="password", held=False),
     "confirm-done-elsewhere": Confirm(**ASK, way=""),
     "confirm-own-action": Confirm(**ASK | {"action": "Add a passkey", "shown": ()}, way="password"),
+    "confirm-app": Confirm(**ASK, way="password", others=("passkey",), of_app=True),
+    "confirm-app-wrong": Confirm(**ASK, way="password", of_app=True, error="wrong"),
+    "confirm-app-changed": Confirm(**ASK, way="password", others=("passkey",), of_app=True, error="app-changed"),
+    "confirm-name": Confirm(**ASK, way="password", of_app=True, name_asked=True),
+    **{
+        f"confirm-name-{error}": Confirm(**ASK, way="password", of_app=True, name_asked=True, error=error)
+        for error in ("wrong", "app-down", "app-captcha", "app-locked", "other-person")
+    },
     "confirmed": Confirmed(**COMMON, action="Delete your account", onward="/account", lasts=300),
     "unsent-kept": Unsent(
         **COMMON,
@@ -98,6 +108,7 @@ VIEWS: dict[str, View] = {
         method="POST",
         target="/account/email",
         retry="/account/email",
+        action="Change your e-mail address",
         kept_until=NOW + 400,
     ),
     "unsent-lost": Unsent(
@@ -106,17 +117,25 @@ VIEWS: dict[str, View] = {
     "unsent-unknown": Unsent(
         **COMMON, fate="unknown", post="/.gateway/confirm/x", method="POST", target="/a", retry="/a", kept_until=NOW
     ),
-    "signin": SignIn(**COMMON | {"person": ""}, options=OPTIONS, hidden=(("next", "/"),)),
-    "signin-wrong": SignIn(**COMMON | {"person": ""}, name="alice", error="wrong"),
-    "signin-throttled": SignIn(**COMMON | {"person": ""}, name="alice", error="throttled", wait=30),
-    "signin-kept": SignIn(**COMMON | {"person": ""}, notice="kept"),
-    "signin-lost": SignIn(**COMMON | {"person": ""}, notice="lost"),
-    "signin-ended": SignIn(**COMMON | {"person": ""}, notice="ended"),
-    "signin-expired": SignIn(**COMMON | {"person": ""}, notice="expired", error="expired"),
-    "signin-code": SignInCode(**COMMON | {"person": ""}, hidden=(("half", "h"),)),
-    "signin-code-wrong": SignInCode(**COMMON | {"person": ""}, error="wrong"),
+    "signin": SignIn(**NOBODY, options=OPTIONS, hidden=(("next", "/"),)),
+    "signin-wrong": SignIn(**NOBODY, name="alice", error="wrong"),
+    "signin-throttled": SignIn(**NOBODY, name="alice", error="throttled", wait=30),
+    "signin-kept": SignIn(**NOBODY, notice="kept"),
+    "signin-lost": SignIn(**NOBODY, notice="lost"),
+    "signin-ended": SignIn(**NOBODY, notice="ended"),
+    "signin-expired": SignIn(**NOBODY, notice="expired", error="expired"),
+    "app-signin": AppSignIn(**NOBODY, page="/doku.php?do=login&id=start", back="/doku.php?do=admin"),
+    **{
+        f"app-signin-{notice}": AppSignIn(**NOBODY, page="/doku.php?do=login", notice=notice)
+        for notice in ("lost", "ended", "expired", "not-observed")
+    },
+    "signin-code": SignInCode(**NOBODY, hidden=(("half", "h"),)),
+    "signin-code-wrong": SignInCode(**NOBODY, error="wrong"),
     "signout": SignedOut(**COMMON),
-    "signed-out": SignedOut(**COMMON | {"person": ""}),
+    "signed-out": SignedOut(**NOBODY),
+    "signout-app": SignedOut(**COMMON, of_app=True),
+    "signed-out-app": SignedOut(**NOBODY, of_app=True),
+    "account-app": Account(**OWNED | {"password_changed_at": None}, of_app=True),
     "account": Account(**OWNED, notice="totp"),
     "account-empty": Account(**COMMON, subject="alice", places=(HERE,), recovery_codes=0),
     "account-wrong-password": Account(**OWNED, error="wrong-password"),
@@ -131,13 +150,14 @@ VIEWS: dict[str, View] = {
     "refused": Refused(**COMMON, why="no-verifier", action="Delete your account", needs=NEEDS),
     "refused-too-new": Refused(**COMMON, why="too-new", action="Delete your account", needs=NEEDS),
     **{
-        f"error-{reason}-{status}": Failure(**COMMON | {"person": ""}, status=status, reason=reason, wait=90)
+        f"error-{reason}-{status}": Failure(**NOBODY, status=status, reason=reason, wait=90)
         for status, reason in (
             (400, "malformed"),
             (401, "superseded"),
             (403, "cross-site"),
             (403, "forged"),
             (403, "disabled"),
+            (403, "other-person"),
             (404, "not-found"),
             (404, "expired"),
             (421, "unknown-host"),
@@ -146,6 +166,7 @@ VIEWS: dict[str, View] = {
             (502, "upstream"),
             (503, "store-down"),
             (503, "busy"),
+            (503, "app-down"),
             (504, "upstream"),
         )
     },

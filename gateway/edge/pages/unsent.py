@@ -21,8 +21,10 @@ async def unsent(
     fields: Iterable[tuple[bytes, bytes]],
 ) -> None:
     """Tell its owner. `fate` is "kept", "lost" or "unknown"."""
+    route = visit.gate.routes.get(confirmation.routes[0])
     view = Unsent(
         **common(visit),
+        action=route.action if route else "",
         fate=fate,
         post=f"/.gateway/confirm/{confirmation.id}",
         method=confirmation.method,
