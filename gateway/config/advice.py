@@ -7,9 +7,11 @@ import stat
 from collections.abc import Iterator
 from ipaddress import ip_address
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 from gateway.config import values
+from gateway.config.advice_login import login_advice
 from gateway.config.complaints import Complaint
 from gateway.config.lines import Place
 from gateway.config.settings import App, Settings
@@ -19,14 +21,18 @@ from gateway.policy.facts import Requirement, Route
 from gateway.policy.patterns import overlaps
 from gateway.policy.routes import warnings as never_matching
 
+FEW = 2
+"""Routes that are each told what is public around them; more are told together."""
+
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 
 
-def advice(file: File, settings: Settings) -> Iterator[Complaint]:
-    """All of it; `file` is what `settings` were made of."""
+def advice(file: File, settings: Settings, said: dict[str, Any]) -> Iterator[Complaint]:
+    """All of it; `file` is what `settings` were made of, `said` its text as data, without what presets bring."""
     yield from _gateway(file, settings)
     for index, app in enumerate(settings.apps):
         yield from _app(("app", index), app)
+        yield from login_advice(("app", index), app, file.app[index], file, said["app"][index])
         for number, route in enumerate(app.routes):
             yield from _route(("app", index, "route", number), route, app, settings)
 
@@ -69,6 +75,11 @@ def _app(place: Place, app: App) -> Iterator[Complaint]:
             "asks for a passkey on its account page, where nobody could add the first one; let [app.stepup] accept less"
         )
         yield Complaint(place, text)
+    for number, pattern in enumerate(app.public):
+        inside = [route.name for route in app.routes if overlaps(pattern, route.path)]
+        if len(inside) > FEW and app.signin == "local":
+            text = f'"{pattern}" takes in {len(inside)} routes; they win there, and people must sign in'
+            yield Complaint((*place, "public", number), text)
     names = {route.name: number for number, route in enumerate(app.routes)}
     for name, text in never_matching(app.routes):
         yield Complaint((*place, "route", names[name]), text)
@@ -82,7 +93,8 @@ def _route(place: Place, route: Route, app: App, settings: Settings) -> Iterator
         life = spoken(settings.session.absolute)
         yield Complaint((*place, "max_age"), f"is never reached: a session ends after {life}; nobody is asked again")
     for pattern in app.public:
-        if overlaps(pattern, route.path):
+        few = sum(overlaps(pattern, each.path) for each in app.routes) <= FEW
+        if few and app.signin == "local" and overlaps(pattern, route.path):
             text = f'is partly inside public "{pattern}"; this route wins there, and people must sign in'
             yield Complaint((*place, "path"), text)
     for method in sorted((route.methods or frozenset()) - set(METHODS)):

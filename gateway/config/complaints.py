@@ -11,10 +11,11 @@ from typing import Any, NamedTuple
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
-from gateway.config import shape
+from gateway.config import shape, shape_login
+from gateway.config.kinds import Table
 from gateway.config.lines import Place
 
-TABLES: dict[str, type[shape.Table]] = {
+TABLES: dict[str, type[Table]] = {
     "": shape.File,
     "gateway": shape.GatewayTable,
     "session": shape.SessionTable,
@@ -22,6 +23,10 @@ TABLES: dict[str, type[shape.Table]] = {
     "app": shape.AppTable,
     "headers": shape.HeadersTable,
     "route": shape.RouteTable,
+    "login": shape_login.LoginTable,
+    "success": shape_login.SuccessTable,
+    "logout": shape_login.LogoutTable,
+    "whoami": shape_login.WhoAmITable,
 }
 HEADINGS = {
     "gateway": "[gateway]",
@@ -30,6 +35,10 @@ HEADINGS = {
     "app": "[[app]]",
     "headers": "[app.headers]",
     "route": "[[app.route]]",
+    "login": "[app.login]",
+    "success": "[app.login.success]",
+    "logout": "[app.login.logout]",
+    "whoami": "[app.login.whoami]",
 }
 EXAMPLES = {
     "gateway": "[gateway]",
@@ -40,6 +49,11 @@ EXAMPLES = {
     "upstream": 'upstream = "http://127.0.0.1:9000"',
     "action": 'action = "Change your e-mail address"',
     "path": 'path = "/account/email"',
+    "page": 'page = "/login"',
+    "password": 'password = "pass"',
+    "cookies": 'cookies = ["sessionid"]',
+    "success": 'success = { cookie = "sessionid" }',
+    "pattern": 'pattern = "Logged in as {user}</b>"',
 }
 BARE_KEY = re.compile(r"[A-Za-z0-9_-]+")
 
@@ -59,6 +73,37 @@ def complaints(error: ValidationError, data: dict[str, Any]) -> Iterator[Complai
     for detail in error.errors(include_url=False):
         place = _place(detail, data)
         yield Complaint(place, _text(detail, place))
+
+
+def settled(found: Complaint, said: dict[str, Any], full: dict[str, Any]) -> Complaint:
+    """The same; about the key that names the preset, where it is about what the preset brought.
+
+    `said` is the file's data as written, `full` with what presets bring.
+    """
+    inner: Any = full
+    outer: Any = said
+    for step in found.place:
+        inner, outer = _inside(inner, step), _inside(outer, step)
+        if inner is not None and outer is None:
+            return _of_preset(found, full)
+        if inner is None:
+            break
+    return found
+
+
+def _inside(value: Any, step: str | int) -> Any:
+    if isinstance(value, dict):
+        return value.get(step)
+    return value[step] if isinstance(value, list) and isinstance(step, int) and step < len(value) else None
+
+
+def _of_preset(found: Complaint, full: dict[str, Any]) -> Complaint:
+    top, (key, *rest) = found.place[:2], found.place[2:]
+    app = full["app"][top[1]]
+    where = dotted((key, *rest))
+    if key == "route" and rest:
+        where = f'route "{app["route"][rest[0]]["name"]}" {dotted(tuple(rest[1:]))}'.rstrip()
+    return Complaint((*top, "preset"), f'in "{app["preset"]}", {where}: {found.text}')
 
 
 def printable(line: str) -> str:
@@ -108,6 +153,10 @@ def _text(detail: ErrorDetails, place: Place) -> str:
             return f"is a single table; write {HEADINGS[str(place[-1])]}, with two brackets"
         case "list_type":
             return f"{found} is not a list; write it in square brackets"
+        case "int_type":
+            return f"{found} is not a number; write it without quotes"
+        case "model_type" if isinstance(detail["input"], list) and place[-1] in HEADINGS:
+            return f"is a list of tables; write {HEADINGS[str(place[-1])]}, with one bracket on each side"
         case "model_type" | "dict_type":
             return f"{found} is not a table"
         case _:
@@ -125,7 +174,8 @@ def _unknown(place: Place) -> str:
         return f'unknown key "{key}"; write {HEADINGS[key]}'
     homes = [heading for other, heading in HEADINGS.items() if key in _keys(other)]
     if homes:
-        return f'unknown key "{key}"; it is a key of {" and ".join(homes)}'
+        said = f"{', '.join(homes[:-1])} and {homes[-1]}" if len(homes) > 1 else homes[0]
+        return f'unknown key "{key}"; it is a key of {said}'
     return f'unknown key "{key}"; known here: {", ".join(known)}'
 
 

@@ -10,6 +10,8 @@ from collections.abc import Callable
 from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 from urllib.parse import SplitResult, urlsplit
 
+from gateway.policy import patterns
+
 VERIFIERS = ("passkey", "totp", "password")
 SIGNINS = ("local", "app")
 SIGNINS_LATER = ("header", "oidc", "saml", "ldap", "none")
@@ -18,7 +20,7 @@ DEFAULT_PORTS = {"http": 80, "https": 443}
 
 NAME = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 TOKEN = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")  # RFC 9110, 5.6.2
-TARGET = re.compile(r"[\x21-\x22\x24-\x7e]+")
+TARGET = re.compile(r"([\x21\x22\x24\x26-\x7e]|%[0-9A-Fa-f]{2})+")
 HOST = re.compile(r"[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?(\.[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?)*|\[[0-9a-f:.]+\]")
 LISTEN = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[^:\[\]\s]+):([0-9]{1,5})")
 NOT_FOR_IDENTITY = re.compile(
@@ -130,15 +132,25 @@ def method(value: str) -> str:
 def target(value: str) -> str:
     """A path and perhaps a query on the app, as a browser asks for it."""
     if not value.startswith("/") or value.startswith("//") or not TARGET.fullmatch(value):
-        raise ValueError('is not an address on the app; write for example "/login" or "/index.php?do=login"')
+        raise ValueError('is not an address on the app; write for example "/login", or "/index.php?do=login"')
+    return value
+
+
+def pattern(value: str) -> str:
+    """A path pattern."""
+    try:
+        patterns.compile(value)
+    except ValueError as error:
+        raise ValueError(f"is no path pattern: {error}") from None
     return value
 
 
 def base(value: str) -> str:
-    """The path that an app is installed under; "" for the root."""
-    if value.strip("/") == "":
-        return ""
-    return target(value).rstrip("/")
+    """The path that an app is installed under, without a slash at its end; "" for the root."""
+    plain = value.rstrip("/")
+    if re.search(r"[*{]", pattern(plain or "/")):
+        raise ValueError('stands for more than one path; write the one where the app is, such as "/wiki"')
+    return plain
 
 
 def cookie(value: str) -> str:

@@ -392,5 +392,5 @@ def test_the_example_says_of_every_commented_key_what_its_default_is(tmp_path):
 
 KEYS_WITH_DEFAULTS = {
     *("state", "directory", "trusted_proxies", "idle", "absolute", "max_age", "verify", "hold_max", "hold_for"),
-    *("host", "signin", "user", "time", "methods", "once"),
+    *("host", "signin", "inject", "user", "time", "methods", "once"),
 }

@@ -1,0 +1,87 @@
+"""What no table of routes.toml can see by itself.
+
+Works on the raw data, so that it is said together with all else.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from gateway.config.complaints import Complaint
+from gateway.config.lines import Place
+from gateway.config.presets import names
+
+Data = dict[str, Any]
+
+
+def between(data: Data, folder: Path) -> Iterable[Complaint]:
+    """`data` is the file's with what its presets bring, `folder` the one it stands in."""
+    gateway = data.get("gateway")
+    gateway = gateway if isinstance(gateway, dict) else {}
+    stores = gateway.get("state", "sqlite:gateway-state.db"), gateway.get("directory", "sqlite:gateway.db")
+    if _place(stores[0], folder) == _place(stores[1], folder):
+        yield Complaint(
+            ("gateway", "directory"), "is the same file as state; people are kept apart, in one of their own"
+        )
+    apps = _tables(data, "app")
+    yield from _repeated("app", apps, "name", ())
+    yield from _repeated("app", apps, "host", ())
+    for index, app in apps:
+        if len(apps) > 1 and "host" not in app:
+            yield Complaint(("app", index), "has no host; with more than one [[app]] each needs its own")
+        if str(app.get("upstream")) in _own_addresses(str(gateway.get("listen", "127.0.0.1:8000"))):
+            yield Complaint(("app", index, "upstream"), "is where the gateway itself listens; write where the app does")
+        yield from _repeated("route", _tables(app, "route"), "name", ("app", index))
+        yield from _signing_in(("app", index), app)
+
+
+def _signing_in(place: Place, app: Data) -> Iterable[Complaint]:
+    preset = app.get("preset")
+    if preset is None and "base" in app:
+        yield Complaint((*place, "base"), "is for the paths of a preset; without one, write each path whole")
+    if app.get("signin") == "app" and "login" not in app:
+        if preset is None:
+            text = f"needs to know the app's sign-in: a preset ({', '.join(names())}), or [app.login]; "
+            yield Complaint((*place, "signin"), f'"app" {text}`gateway probe` writes one from the login page')
+        elif preset in names():
+            yield Complaint((*place, "preset"), f'"{preset}" has no sign-in; write [app.login], or signin = "local"')
+
+
+def _place(store: object, folder: Path) -> object:
+    """One spelling for all that lead to a file: its name without links, and what it is, if it is there."""
+    if not isinstance(store, str) or not store.startswith("sqlite:"):
+        return store
+    path = os.path.realpath(Path(folder, store.removeprefix("sqlite:")))
+    return _identity(path) or path
+
+
+def _identity(path: str) -> tuple[int, int] | None:
+    try:
+        found = os.stat(path)
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
+
+
+def _own_addresses(listen: str) -> set[str]:
+    """Where a gateway that listens there is reached from its own machine."""
+    host, _, port = listen.rpartition(":")
+    names = {host, "127.0.0.1", "localhost"} if host in {"127.0.0.1", "localhost", "0.0.0.0", "[::]"} else {host}  # noqa: S104
+    return {f"http://{name}:{port}" for name in names}
+
+
+def _tables(data: Data, key: str) -> list[tuple[int, Data]]:
+    found = data.get(key)
+    return [(n, each) for n, each in enumerate(found) if isinstance(each, dict)] if isinstance(found, list) else []
+
+
+def _repeated(kind: str, tables: list[tuple[int, Data]], key: str, within: Place) -> Iterable[Complaint]:
+    first: dict[str, int] = {}
+    for index, table in tables:
+        value = str(table.get(key, "")).lower()
+        if value and first.setdefault(value, index) != index:
+            text = f'"{value}" is the {key} of {kind}[{first[value]}] already; each needs its own'
+            yield Complaint((*within, kind, index, key), text)
