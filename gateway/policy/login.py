@@ -70,9 +70,13 @@ class Accepted:
 
 @dataclass(frozen=True, slots=True)
 class Declined:
-    """It did not, or nobody can tell: WRONG, or APP_DOWN, APP_CHANGED, APP_CAPTCHA, APP_LOCKED."""
+    """It did not, or nobody can tell: WRONG, or APP_DOWN, APP_CHANGED, APP_CAPTCHA, APP_LOCKED.
+
+    `tried`: the app may have seen the password, so that this was a guess, whatever came of it.
+    """
 
     reason: Reason
+    tried: bool = True
 
 
 Attempt = Accepted | Declined
