@@ -47,5 +47,5 @@ tests/browser/node_modules: tests/browser/package-lock.json
 # After a change of words in a template: then translate what is new in locales/*/LC_MESSAGES/pages.po, and run it again.
 locales: .venv/tests
 	cd gateway/edge && ../../$(BIN)/pybabel -q extract -F locales/babel.cfg --no-location --sort-output -o pages.pot . && \
-	  ../../$(BIN)/pybabel -q update -D pages -d locales -i pages.pot && \
+	  ../../$(BIN)/pybabel -q update -N -D pages -d locales -i pages.pot && \
 	  ../../$(BIN)/pybabel -q compile -D pages -d locales; rm -f pages.pot
