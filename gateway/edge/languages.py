@@ -16,7 +16,7 @@ LONGEST = 500
 
 
 class Language:
-    """One language's sentences. A value put into one is escaped, and stands apart from its writing direction."""
+    """One language's sentences. Text put into one is escaped; among words from the right it keeps its own direction."""
 
     def __init__(self, tag: str) -> None:
         self.tag = tag
@@ -25,6 +25,8 @@ class Language:
 
     def say(self, sentence: str, **values: object) -> Markup:
         """The sentence, with `%(name)s` filled in."""
+        if self.direction == "rtl":
+            values = {name: _apart(value) for name, value in values.items()}
         return Markup(self._catalogue.gettext(sentence)) % values  # noqa: S704 (sentences are ours)
 
     def count(self, one: str, many: str, n: int) -> Markup:
@@ -41,6 +43,11 @@ def choose(accepted: str) -> str:
         if language in LANGUAGES and not {tag, language} & refused:
             return language
     return SOURCE
+
+
+def _apart(value: object) -> object:
+    """Text between U+2068 and U+2069 (Unicode UAX 9), so that its signs stay where they were written."""
+    return f"\u2068{value}\u2069" if isinstance(value, str) and not isinstance(value, Markup) else value
 
 
 def _weighed(entry: str) -> tuple[str, float]:

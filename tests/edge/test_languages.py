@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from markupsafe import Markup
 
 from gateway.edge.languages import Language, choose
 
@@ -34,6 +35,13 @@ def test_the_most_wanted_language_we_have_is_chosen(accepted: str, language: str
 
 def test_what_is_put_into_a_sentence_is_escaped() -> None:
     assert Language("en").say("Remove %(label)s", label="<b>") == "Remove &lt;b&gt;"
+
+
+def test_a_name_keeps_its_own_direction_among_words_from_the_right() -> None:
+    arabic = Language("ar")
+    assert "\u2068Notes!\u2069" in arabic.say("Remove %(label)s", label="Notes!")
+    assert "\u2068" not in arabic.say("Remove %(label)s", label=Markup("<bdi>Notes!</bdi>"))
+    assert "\u2068" not in Language("en").say("Remove %(label)s", label="Notes!")
 
 
 @pytest.mark.parametrize("n, said", [(1, "دقيقة واحدة"), (2, "دقيقتين"), (5, "5 دقائق"), (15, "15 دقيقة")])

@@ -18,7 +18,7 @@ from gateway.edge.languages import LANGUAGES, LOCALES, SOURCE
 from gateway.edge.pages.account import ROUTES
 from gateway.edge.render import PAGE_HEADERS, TEMPLATES, Renderer
 from gateway.edge.static import TYPES, address
-from gateway.edge.views import Account, AppSignIn, Confirm, Failure, SignedOut, View
+from gateway.edge.views import Account, AppSignIn, Confirm, Failure, View
 from gateway.flows.enrol import Fault
 from gateway.policy.facts import Reason
 from gateway.policy.holdable import Declined
@@ -131,11 +131,11 @@ def test_an_account_of_an_app_has_no_password_of_ours() -> None:
 
 
 def test_signing_out_here_is_not_said_to_sign_out_of_the_app() -> None:
-    for person in ("", "alice"):
-        view = SignedOut(**COMMON | {"person": person}, of_app=True)
-        assert "You may still be signed in to Notes itself." in words(view)
-        assert "signed out of this browser" not in words(view)
-        assert "You may still" not in words(replace(view, of_app=False))
+    told = {"signout": "This does not sign you out of Notes", "signed-out": "You may still be signed in to Notes"}
+    for name, sentence in told.items():
+        assert f"{sentence} itself." in words(VIEWS[f"{name}-app"])
+        assert sentence not in words(VIEWS[name])
+    assert "signed out of this browser" not in words(VIEWS["signed-out-app"])
     assert 'href="/.gateway/signin"' not in page(VIEWS["signed-out-app"])
 
 
