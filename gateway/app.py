@@ -1,7 +1,4 @@
-"""The assembly: settings in, ASGI app out. The only file that names concrete classes.
-
-A new verifier, store or directory is one file elsewhere and one dictionary entry here.
-"""
+"""The running gateway: one configuration at work, replaced when the file changes, in one process or several."""
 
 from __future__ import annotations
 
@@ -14,9 +11,8 @@ import signal
 import socket
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -24,134 +20,18 @@ import uvicorn
 from uvicorn.config import STARTUP_FAILURE
 from uvicorn.supervisors.multiprocess import Multiprocess
 
+from gateway.assembly import Assembly, complain
 from gateway.audit import Audit
 from gateway.config.load import load
-from gateway.config.settings import App, Settings
-from gateway.directory import sqlite as sqlite_directory
-from gateway.directory.base import Directory
-from gateway.edge.cookies import Cookies
-from gateway.edge.gate import Gate
-from gateway.edge.gatekeeper import Gatekeeper
-from gateway.edge.pages.account import ROUTES as ACCOUNT_ROUTES
-from gateway.edge.probes import Probes
 from gateway.edge.render import Renderer
 from gateway.edge.server import serve_config
-from gateway.edge.upstream import Upstream
 from gateway.errors import ConfigError, GatewayError, StoreError
-from gateway.flows.enrol import Enrol
-from gateway.flows.proof import Prover
-from gateway.flows.sessions import Sessions
-from gateway.flows.signin import SignIn
-from gateway.flows.stepup import StepUp
-from gateway.flows.throttle import Throttle
-from gateway.policy.headers import stripped
-from gateway.policy.patterns import PathSet
-from gateway.policy.routes import RouteTable
-from gateway.stores import sqlite as sqlite_state
-from gateway.stores.base import HoldLimits, State
-from gateway.verifiers.base import Site, Verifier
-from gateway.verifiers.passkey import PasskeyVerifier
-from gateway.verifiers.password import PasswordVerifier
-from gateway.verifiers.totp import TotpVerifier
 
 CONFIG = "GATEWAY_CONFIG"
 """Environment variable that tells the workers which file to read."""
 
 DRAIN = 60.0
 """Seconds that requests under way have to finish on a configuration that was replaced."""
-
-STATES: dict[str, Callable[[str], State]] = {"sqlite": sqlite_state.open_state}
-DIRECTORIES: dict[str, Callable[[str], Directory]] = {"sqlite": sqlite_directory.open_directory}
-
-
-def open_state(settings: Settings) -> State:
-    """The state store that the settings name. Raises StoreError."""
-    engine, _, place = settings.state.partition(":")
-    return STATES[engine](place)
-
-
-def open_directory(settings: Settings) -> Directory:
-    """The directory that the settings name. Raises StoreError."""
-    engine, _, place = settings.directory.partition(":")
-    return DIRECTORIES[engine](place)
-
-
-class Assembly:
-    """One configuration put to work: a gatekeeper and what it stands on."""
-
-    def __init__(self, settings: Settings, audit: Audit, renderer: Renderer, before: Assembly | None = None) -> None:
-        self.settings = settings
-        keeps_state = before is not None and before.settings.state == settings.state
-        keeps_directory = before is not None and before.settings.directory == settings.directory
-        self.state: State = before.state if before is not None and keeps_state else open_state(settings)
-        self.directory: Directory = (
-            before.directory if before is not None and keeps_directory else open_directory(settings)
-        )
-        self.sessions = Sessions(self.state, settings.session)
-        self._audit = audit
-        self._renderer = renderer
-        self._password: PasswordVerifier = before._password if before else PasswordVerifier()
-        self._passkey = PasskeyVerifier(settings.keyring)
-        verifiers: dict[str, Verifier] = {
-            "passkey": self._passkey,
-            "totp": TotpVerifier(settings.keyring),
-            "password": self._password,
-        }
-        self._prover = Prover(self.directory, verifiers, Throttle(self.state.throttle, settings.keyring))
-        self.gates = {app.host: self._gate(app) for app in settings.apps}
-        probes = Probes({"state": self.state.life.ping, "directory": self.directory.life.ping})
-        self.gatekeeper = Gatekeeper(self.gates, settings.trusted_proxies, probes)
-
-    def _gate(self, app: App) -> Gate:
-        site = Site(app.host, app.name, app.origin)
-        account = tuple(
-            replace(route, requirement=app.stepup, hold_max=app.hold_max, hold_for=app.hold_for)
-            for route in ACCOUNT_ROUTES
-        )
-        table = (*app.routes, *account)
-        routes = {route.name: route for route in table}
-        shared: dict[str, Any] = {"state": self.state, "prover": self._prover, "keyring": self.settings.keyring}
-        names = app.headers
-        return Gate(
-            app=app,
-            site=site,
-            routes=routes,
-            table=RouteTable(table),
-            public=PathSet(app.public),
-            cookies=Cookies(app.secure),
-            strip=stripped((names.user, names.time, names.methods)),
-            identity_names=(names.user.encode(), names.time.encode(), names.methods.encode()),
-            proto=b"https" if app.secure else b"http",
-            sessions=self.sessions,
-            stepup=StepUp(app, site, routes, sessions=self.sessions, limits=HoldLimits(), **shared),
-            signin=SignIn(directory=self.directory, passkey=self._passkey, **shared),
-            enrol=Enrol(
-                site,
-                directory=self.directory,
-                sessions=self.sessions,
-                password=self._password,
-                passkey=self._passkey,
-                **shared,
-            ),
-            keyring=self.settings.keyring,
-            upstream=Upstream(app.upstream),
-            renderer=self._renderer,
-            audit=self._audit,
-            inspect_max=max((route.hold_max for route in table), default=app.hold_max),
-        )
-
-    async def close(self, *others: Assembly) -> None:
-        """Write down what is pending, and let go of what none of the `others` uses."""
-        try:
-            await self.sessions.flush()
-        except StoreError as error:
-            complain(f"the last activity of some sessions is not written down: {error}")
-        for gate in self.gates.values():
-            gate.upstream.close()
-        if all(other.state is not self.state for other in others):
-            await self.state.life.close()
-        if all(other.directory is not self.directory for other in others):
-            await self.directory.life.close()
 
 
 class Gateway:
@@ -227,11 +107,6 @@ def _end_if_orphaned() -> None:
 def from_environment() -> Gateway:
     """What each worker runs."""
     return Gateway(Path(os.environ[CONFIG]))
-
-
-def complain(words: str) -> None:
-    """To the operator, on stderr; stdout is the audit log's."""
-    print(f"gateway: {words}", file=sys.stderr, flush=True)
 
 
 class Workers(Multiprocess):

@@ -16,7 +16,8 @@ import time
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from gateway.app import open_directory, open_state, serve
+from gateway.app import serve
+from gateway.assembly import open_directory, open_state
 from gateway.config.load import load
 from gateway.config.settings import Settings
 from gateway.errors import ConfigError, UpstreamUnreachable

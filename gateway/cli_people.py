@@ -14,7 +14,7 @@ from typing import Any
 
 import segno
 
-from gateway.app import open_directory, open_state
+from gateway.assembly import open_directory, open_state
 from gateway.config.load import load
 from gateway.edge.devices import describe
 from gateway.flows.people import Ended, People, refused, subject_of
@@ -64,6 +64,7 @@ def _command(
 async def _run(story: Story, args: argparse.Namespace) -> int:
     settings = load(args.config, env=os.environ)
     args.issuer = settings.apps[0].name
+    args.own_logins = {app.name for app in settings.apps if app.login is not None}
     directory, state = open_directory(settings), open_state(settings)
     try:
         people = People(directory, state, settings.session, PasswordVerifier(), settings.keyring)
@@ -75,7 +76,7 @@ async def _run(story: Story, args: argparse.Namespace) -> int:
 
 
 async def _add(people: People, args: argparse.Namespace, now: int) -> str:
-    subject = subject_of(args.name)
+    subject = _here(args)
     if await people.get(subject) is not None:
         raise ValueError(f"{subject} is there already; `gateway users password {subject}` sets a new password")
     display_name = args.display_name.strip() or args.name
@@ -95,23 +96,24 @@ async def _list(people: People, args: argparse.Namespace, now: int) -> str:
 
 
 async def _disable(people: People, args: argparse.Namespace, now: int) -> str:
-    subject = await _known(people, args)
+    subject = await _known(people, args, now)
     return f"{subject} can no longer sign in; {_signed_out(await people.disable(subject))}"
 
 
 async def _enable(people: People, args: argparse.Namespace, now: int) -> str:
-    subject = await _known(people, args)
+    subject = await _known(people, args, now)
     await people.enable(subject)
     return f"{subject} can sign in again"
 
 
 async def _delete(people: People, args: argparse.Namespace, now: int) -> str:
-    subject = await _known(people, args)
+    subject = await _known(people, args, now)
     return f"{subject} is deleted; {_signed_out(await people.delete(subject))}"
 
 
 async def _password(people: People, args: argparse.Namespace, now: int) -> str:
-    subject = await _known(people, args)
+    _here(args)
+    subject = await _known(people, args, now)
     ended = await people.set_password(subject, _new_password(args, subject), now)
     if ended is None:
         raise ValueError("somebody else changed it at the same time; try again")
@@ -119,14 +121,14 @@ async def _password(people: People, args: argparse.Namespace, now: int) -> str:
 
 
 async def _totp(people: People, args: argparse.Namespace, now: int) -> str:
-    subject = await _known(people, args)
+    subject = await _known(people, args, now)
     uri = await people.add_totp(subject, args.issuer, now)
     segno.make(uri, error="l").terminal(out=sys.stdout, border=2, compact=True)
     return f"{uri}\n{subject} is asked for a code from the next sign-in on; this is shown only once"
 
 
 async def _sessions(people: People, args: argparse.Namespace, now: int) -> str:
-    subject = await _known(people, args) if args.name else None
+    subject = await _known(people, args, now) if args.name else None
     rows = [
         (
             each.ref,
@@ -149,13 +151,24 @@ async def _revoke(people: People, args: argparse.Namespace, now: int) -> str:
     args.name = args.who
     ended = await people.end(subject_of(args.who))
     if not ended.sessions:  # nothing to end: a name that nobody has is a slip
-        await _known(people, args)
+        await _known(people, args, now)
     return _signed_out(ended)
 
 
-async def _known(people: People, args: argparse.Namespace) -> str:
+def _here(args: argparse.Namespace) -> str:
+    """A name of the directory's own."""
     subject = subject_of(args.name)
-    if await people.get(subject) is None:
+    if ":" in subject:
+        raise ValueError(f"{subject} signs in to the app, which alone keeps their password")
+    return subject
+
+
+async def _known(people: People, args: argparse.Namespace, now: int) -> str:
+    subject = subject_of(args.name)
+    app, colon, _ = subject.partition(":")
+    if colon and app in args.own_logins:
+        await people.know(subject, now)
+    elif await people.get(subject) is None:
         raise ValueError(f"there is no {subject}; `gateway users list` shows who there is")
     return subject
 

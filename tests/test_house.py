@@ -18,6 +18,7 @@ FLOORS = [
     {"stores", "directory", "verifiers", "identity", "audit", "metrics"},
     {"flows"},
     {"edge"},
+    {"assembly"},
     {"app"},
     {"cli"},
     {"__main__"},

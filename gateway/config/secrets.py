@@ -45,6 +45,10 @@ class Keyring:
         """A keyed hash of the parts: 64 hex digits."""
         return _mac(self.keys(purpose)[0], parts)
 
+    def digests(self, purpose: str, *parts: bytes) -> list[str]:
+        """That of each secret, as long as any of them may have made it."""
+        return [_mac(key, parts) for key in self.keys(purpose)]
+
     def matches(self, purpose: str, digest: str, *parts: bytes) -> bool:
         """Whether `digest` is that of the parts under any of the secrets, in constant time."""
         found = [hmac.compare_digest(_mac(key, parts).encode(), digest.encode()) for key in self.keys(purpose)]

@@ -35,7 +35,7 @@ async def granted(visit: Visit, decision: Challenge, body: Body) -> Confirmation
 async def challenge(visit: Visit, decision: Challenge, body: Body, send: Send, extra: Fields = ()) -> None:
     """Ask the person, or tell the script."""
     if not navigates(visit.request):
-        await unauthorized(visit, decision, send, body=body)
+        await unauthorized(visit, decision, send, body=body, extra=extra)
     elif visit.session is None:
         await _sign_in(visit, decision, body, send, extra)
     else:
@@ -43,7 +43,13 @@ async def challenge(visit: Visit, decision: Challenge, body: Body, send: Send, e
 
 
 async def unauthorized(
-    visit: Visit, decision: Challenge, send: Send, *, body: Body | None = None, websocket: bool = False
+    visit: Visit,
+    decision: Challenge,
+    send: Send,
+    *,
+    body: Body | None = None,
+    websocket: bool = False,
+    extra: Fields = (),
 ) -> None:
     """401 in the words of RFC 9470 for whoever cannot be shown a page."""
     location = f"{SIGN_IN}?next={quote(_back(visit), safe='')}"
@@ -73,7 +79,7 @@ async def unauthorized(
         "server_time": int(visit.request.now),
         "confirm_url": url,
     }
-    fields = [(b"www-authenticate", said.encode("latin-1"))]
+    fields = [(b"www-authenticate", said.encode("latin-1")), *extra]
     if websocket:
         await deny(send, 401, fields)
     else:

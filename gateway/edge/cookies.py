@@ -7,6 +7,7 @@ from dataclasses import dataclass
 SESSION = "gateway_session"
 BROWSER = "gateway_browser"
 TICKET = "gateway_ticket_"
+BOUND = "gateway_bound"
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,9 +12,10 @@ from gateway.edge import websocket
 from gateway.edge.answers import NEVER_CACHED, Send
 from gateway.edge.body import Body, Receive
 from gateway.edge.gate import Gate, Visit
-from gateway.edge.relay import relay
+from gateway.edge.relay import Watch, relay
 from gateway.edge.upstream import Outgoing
 from gateway.errors import StoreError
+from gateway.policy.credentials import name_of
 from gateway.policy.facts import Forward, Session
 from gateway.policy.headers import Field, body_length, to_upstream
 
@@ -30,14 +31,16 @@ async def deliver(
     *,
     fresh_connection: bool = False,
     extra: Sequence[Field] = (),
+    watch: Watch | None = None,
 ) -> None:
     """Send it upstream and stream the answer back; what a sensitive route answered is not cached."""
     request = visit.request
-    outgoing = Outgoing(
-        request.method.encode(), request.target, upstream_fields(visit, decision), body_length(request.headers)
-    )
+    fields = upstream_fields(visit, decision)
+    if watch is not None and watch.peek:
+        fields = [field for field in fields if field[0] != b"accept-encoding"]
+    outgoing = Outgoing(request.method.encode(), request.target, fields, body_length(request.headers))
     more = (*NEVER_CACHED, *extra) if decision.routes else extra
-    await relay(visit.gate.upstream, outgoing, body.receive, send, fresh=fresh_connection, extra=more)
+    await relay(visit.gate.upstream, outgoing, body.receive, send, fresh=fresh_connection, extra=more, watch=watch)
 
 
 async def tunnel(visit: Visit, decision: Forward, scope: Any, receive: Receive, send: Send) -> None:
@@ -89,7 +92,7 @@ def identity(names: tuple[bytes, bytes, bytes], session: Session | None, decisio
     methods = dict.fromkeys(amr for event in session.events for amr in event.amr)
     user, time, amr = names
     return [
-        (user, session.subject.encode()),
+        (user, name_of(session.subject).encode()),
         (time, str(decision.auth_time).encode()),
         (amr, " ".join(methods).encode()),
     ]

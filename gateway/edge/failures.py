@@ -43,6 +43,16 @@ async def fail(kind: str, gate: Gate | None, request: Request | None, error: Gat
     await _say(visit, Failure(**common(visit), status=status, reason=reason), status, reason, kind, send)
 
 
+async def too_many(visit: Visit, wait: int, send: Send) -> None:
+    """429: guessing is slow, at the app's own door too (law 10)."""
+    retry = [(b"retry-after", str(wait).encode())]
+    if navigates(visit.request):
+        view = Failure(**common(visit), status=429, reason=Reason.THROTTLED, wait=wait)
+        await send_page(visit, view, 429, send, retry)
+    else:
+        await problem(send, 429, _members(Reason.THROTTLED, visit.request.id), retry)
+
+
 async def unknown_host(kind: str, lender: Gate, request: Request, send: Send) -> None:
     """421: no app of that name here (RFC 9110, 15.5.20). `lender` is any gate, for its pages' looks."""
     if request.path.startswith(b"/.gateway/static/"):

@@ -12,6 +12,7 @@ from gateway.config.settings import App
 from gateway.edge.cookies import Cookies
 from gateway.edge.render import Renderer
 from gateway.edge.upstream import Upstream
+from gateway.flows.applogin import AppLogin
 from gateway.flows.enrol import Enrol
 from gateway.flows.sessions import Found, Sessions
 from gateway.flows.signin import SignIn
@@ -43,6 +44,7 @@ class Gate:
     upstream: Upstream
     renderer: Renderer
     audit: Audit
+    applogin: AppLogin | None  # where the app keeps its own login
     inspect_max: int  # bytes of a body read to judge it: the most that any route may hold
 
 

@@ -20,13 +20,15 @@ from gateway.edge.body import Body, Receive
 from gateway.edge.challenging import challenge, granted, unauthorized
 from gateway.edge.cookies import SESSION
 from gateway.edge.delivery import deliver, tunnel
-from gateway.edge.failures import fail, refuse, unknown_host
+from gateway.edge.failures import fail, refuse, too_many, unknown_host
 from gateway.edge.gate import Gate, Visit
 from gateway.edge.intake import Networks, intake
+from gateway.edge.observing import Wait, observed
 from gateway.edge.pages.hosted import hosted
 from gateway.edge.probes import Probes
 from gateway.edge.resuming import Resuming, brings_ticket
 from gateway.edge.websocket import deny
+from gateway.edge.whose import goes_with, settle
 from gateway.errors import ClientGone, GatewayError, StoreError
 from gateway.flows.stepup import GRANT
 from gateway.policy.decision import decide
@@ -108,14 +110,24 @@ class Gatekeeper:
         decision = await self._decide(visit, place, body, own)
         if isinstance(decision, Challenge) and not own:
             decision = await self._granted(visit, place, body, decision)
+        login = visit.gate.applogin
+        if login is not None:
+            visit, decision, more = await settle(
+                visit, login, decision, lambda anew: self._decide(anew, place, body, ())
+            )
+            extra = (*extra, *more)
         if isinstance(decision, Forward) and decision.routes:
             noted(visit, decision)
         match decision:
             case Forward():
                 if place.hosted:
                     await hosted(visit, body, scope, send, account=True, extra=extra)
-                else:
-                    await deliver(visit, decision, body, send, fresh_connection=fresh_connection, extra=extra)
+                    return
+                watch = None if login is None else await observed(visit, login, place.readings, body)
+                if isinstance(watch, Wait):
+                    await too_many(visit, watch.seconds, send)
+                    return
+                await deliver(visit, decision, body, send, fresh_connection=fresh_connection, extra=extra, watch=watch)
             case Challenge():
                 await challenge(visit, decision, body, send, extra)
             case Refuse():
@@ -140,7 +152,8 @@ class Gatekeeper:
         if place.match.undecided:
             routes = gate.table.settle(place.match, request, await body.whole(gate.inspect_max))
         enforced = any(not route.report for route in routes)
-        anyone = session is None and gate.public.match_all(place.readings) and not place.hosted
+        open_ = gate.applogin is not None or gate.public.match_all(place.readings)
+        anyone = session is None and open_ and not place.hosted
         if visit.store_down and (enforced or not anyone):
             return Refuse(Reason.STORE_DOWN, routes)
         if session is not None and session.superseded and place.hosted:
@@ -165,6 +178,9 @@ class Gatekeeper:
                 found = await gate.sessions.find(token, gate.app.name, int(request.now))
         except StoreError:
             return Visit(gate, request, None, store_down=True)
+        sensitive = (place.match is not NONE or brings_ticket(request)) and not place.hosted
+        if found is not None and not goes_with(gate, request, found, sensitive=sensitive):
+            found = None
         if found is not None and found.alive:
             gate.sessions.touch(found.session, int(request.now))
         return Visit(gate, request, found)
@@ -177,6 +193,10 @@ class Gatekeeper:
             return
         visit = await self._visit(gate, request, place)
         decision = await self._decide(visit, place, Body(nothing), ())
+        session, login = visit.session, gate.applogin
+        if isinstance(decision, Forward) and decision.routes and session is not None and login is not None:
+            if await login.contradicted(session, request):
+                decision = Refuse(Reason.OTHER_PERSON, decision.routes)
         if isinstance(decision, Forward) and request.values(b"origin") != [gate.app.origin.encode()]:
             decision = Refuse(Reason.CROSS_SITE, decision.routes)
         if isinstance(decision, Forward) and decision.routes:

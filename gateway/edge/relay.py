@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, MutableMapping, Sequence
-from typing import Any
+from typing import Any, Protocol
 
 from gateway.edge.exchange import BODYLESS, Exchange
 from gateway.edge.upstream import Outgoing, Upstream, chunk
@@ -16,6 +16,29 @@ Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 
 
+class Watch(Protocol):
+    """Somebody who has to see an answer before the client does."""
+
+    peek: int  # bytes of its body that are needed for that, at most; 0: none
+
+    async def answered(self, status: int, headers: Sequence[Field], body: bytes) -> Sequence[Field]:
+        """Fields to add to it."""
+        ...
+
+
+class Rewriting(Protocol):
+    """An answer whose body is changed on its way."""
+
+    headers: list[Field]
+
+    def feed(self, data: bytes, last: bool) -> bytes:
+        """What can go on now."""
+        ...
+
+
+Rewrite = Callable[[int, list[Field]], Rewriting | None]
+
+
 async def relay(
     upstream: Upstream,
     request: Outgoing,
@@ -24,6 +47,8 @@ async def relay(
     *,
     extra: Sequence[Field] = (),
     fresh: bool = False,
+    watch: Watch | None = None,
+    rewrite: Rewrite | None = None,
 ) -> int:
     """Send the request, stream the answer back; the answer's status.
 
@@ -49,9 +74,14 @@ async def relay(
             else:
                 exchange.slow = attend
             await exchange.head()
+            early = b""
+            if watch is not None:
+                early = await _beginning(exchange, watch.peek)
+                extra = (*extra, *await watch.answered(exchange.status, exchange.headers, early))
+            rewriting = None if rewrite is None else rewrite(exchange.status, exchange.headers)
             started = True
-            await send(_start(exchange, extra))
-            await _body(exchange, send)
+            await send(_start(exchange, extra, rewriting))
+            await _body(exchange, send, early, rewriting)
             exchange.slow = None
             if client is not None:
                 client.cancel()
@@ -63,16 +93,27 @@ async def relay(
     return exchange.status
 
 
-async def _body(exchange: Exchange, send: Send) -> None:
+async def _beginning(exchange: Exchange, most: int) -> bytes:
+    """The first bytes of the body, all of it if it is not longer than `most`."""
+    read = b""
+    while len(read) < most and not exchange.complete:
+        read += await exchange.read()
+    return read
+
+
+async def _body(exchange: Exchange, send: Send, early: bytes, rewriting: Rewriting | None) -> None:
     more = True
     while more:
-        data = await exchange.read()
-        more = not exchange.complete
-        await send({"type": "http.response.body", "body": data, "more_body": more})
+        data = early or await exchange.read()
+        early, more = b"", not exchange.complete
+        if rewriting is not None:
+            data = rewriting.feed(data, not more)
+        if data or not more:
+            await send({"type": "http.response.body", "body": data, "more_body": more})
 
 
-def _start(exchange: Exchange, extra: Sequence[Field]) -> Message:
-    headers = to_client(exchange.headers)
+def _start(exchange: Exchange, extra: Sequence[Field], rewriting: Rewriting | None) -> Message:
+    headers = to_client(exchange.headers if rewriting is None else rewriting.headers)
     if exchange.status in BODYLESS:  # a length there is of a body that does not follow; servers stumble over it
         headers = [field for field in headers if field[0] != b"content-length"]
     if extra:

@@ -15,7 +15,7 @@ from gateway.config.secrets import Keyring
 from gateway.directory.base import Directory
 from gateway.flows.proof import NotProved, Prover
 from gateway.flows.sessions import Sessions
-from gateway.policy.credentials import Credentials, Password, Totp
+from gateway.policy.credentials import Credentials, Password, Person, Totp, name_of
 from gateway.policy.facts import Session
 from gateway.stores.base import State
 from gateway.verifiers import recovery, totp
@@ -78,6 +78,7 @@ class Enrol:
     ) -> None:
         self._site = site
         self._state = state
+        self._people = directory.people
         self._store = directory.credentials
         self._sessions = sessions
         self._prover = prover
@@ -131,6 +132,7 @@ class Enrol:
             await self._wait(session, "totp", id, waiting, now)
             return self._new_totp(session, id, secret)
         sealed = totp.seal(self._keyring, session.subject, id, secret)
+        await self._know(session, now)
         added = await self._store.add(session.subject, Totp(id, label_of(label, "Authenticator"), sealed, now, step))
         return None if added else Failed(Fault.GONE)
 
@@ -151,6 +153,7 @@ class Enrol:
         passkey = self._passkey.register(
             session.subject, fields, self._site, secret=challenge, label=label_of(label, "Passkey"), now=now
         )
+        await self._know(session, now)
         if passkey is None or not await self._store.add(session.subject, passkey):
             return Failed(Fault.PASSKEY)
         return None
@@ -161,12 +164,19 @@ class Enrol:
 
     async def new_recovery_codes(self, session: Session, now: int) -> tuple[str, ...]:
         """To be shown once; the old ones are void."""
+        await self._know(session, now)
         plain, rows = recovery.new_codes(self._keyring, session.subject, now)
         await self._store.replace_recovery_codes(session.subject, rows)
         return plain
 
+    async def _know(self, session: Session, now: int) -> None:
+        """Who signs in to an app of its own enters the directory with the first thing they have there."""
+        name = name_of(session.subject)
+        if name != session.subject:
+            await self._people.add(Person(session.subject, name, now))
+
     def _new_totp(self, session: Session, id: str, secret: str) -> NewTotp:
-        return NewTotp(id, secret, totp.uri(secret, session.subject, self._site.rp_name))
+        return NewTotp(id, secret, totp.uri(secret, name_of(session.subject), self._site.rp_name))
 
     async def _wait(self, session: Session, kind: str, id: str, value: bytes, now: int) -> None:
         sealed = self._keyring.seal("enrolment", value, f"{session.ref}:{kind}:{id}".encode())

@@ -16,7 +16,7 @@ from gateway.flows.enrol import Fault, weakness
 from gateway.flows.sessions import Sessions
 from gateway.flows.signin import canonical
 from gateway.flows.throttle import Throttle
-from gateway.policy.credentials import Credentials, Password, Person, Totp
+from gateway.policy.credentials import Credentials, Password, Person, Totp, name_of
 from gateway.policy.decision import ran_out
 from gateway.policy.facts import Session
 from gateway.stores.base import State
@@ -24,6 +24,7 @@ from gateway.verifiers import totp
 from gateway.verifiers.password import PasswordVerifier
 
 NAME = re.compile(r"[a-z0-9._@-]{1,64}")
+OF_APP = re.compile(r"[a-z0-9-]+:[^\x00-\x1f\x7f]{1,255}")
 
 REFUSALS = {
     Fault.MISMATCH: "the two are not the same; type it again",
@@ -68,6 +69,10 @@ class People:
 
     async def get(self, subject: str) -> Person | None:
         return await self._people.get(subject)
+
+    async def know(self, subject: str, now: int) -> None:
+        """Enter somebody who signs in to an app of its own, where nobody but the app knows who there is."""
+        await self._people.add(Person(subject, name_of(subject), now))
 
     async def set_password(self, subject: str, password: str, now: int) -> Ended | None:
         """None if somebody else changed it meanwhile. Wrong guesses are forgotten, so that it can be used at once.
@@ -118,7 +123,12 @@ class People:
 
 
 def subject_of(name: str) -> str:
-    """The canonical form of a name. Raises ValueError for one that nobody may have."""
+    """The canonical form of a name. Raises ValueError for one that nobody may have.
+
+    APP:NAME is somebody in an app that keeps its own login, spelled exactly as the app does.
+    """
+    if OF_APP.fullmatch(name):
+        return name
     subject = canonical(name)
     if NAME.fullmatch(subject) is None or len(name.strip()) > len(subject):
         raise ValueError(f'"{name}" cannot be a name; use 1 to 64 of a-z, 0-9, dot, hyphen, underscore and @')

@@ -41,7 +41,7 @@ class Prover:
         """What this person has; nothing at all for someone unknown or disabled (law 9)."""
         person = await self._directory.people.get(subject)
         if person is None or person.disabled:
-            return Credentials(subject)
+            return Credentials(subject, disabled=person is not None)
         return await self._directory.credentials.of(subject)
 
     def usable(self, credentials: Credentials, site: Site, since: int | None) -> frozenset[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from ipaddress import ip_address, ip_network
 
 from gateway.config.secrets import Keyring
@@ -15,7 +16,7 @@ TOO_MANY = 10
 
 
 class Throttle:
-    """Counts before anything is looked at; `subject` must be canonical, or each spelling would have its own count."""
+    """Counts before anything is looked at."""
 
     def __init__(self, store: ThrottleStore, keyring: Keyring) -> None:
         self._store = store
@@ -52,8 +53,12 @@ class Throttle:
         return (await self._store.take(f"used:{value}", now, Limit(free=1, window=lifetime))).tries == 1
 
     def _name(self, subject: str) -> str:
-        """Hashed: people type their password where the name belongs, and the store must not learn it (law 5)."""
-        return "subject:" + self._keyring.digest("throttle", subject.encode())
+        """Hashed: people type their password where the name belongs, and the store must not learn it (law 5).
+
+        All spellings of a name share one count, also those that some apps take for different people.
+        """
+        spelled = unicodedata.normalize("NFKC", subject).casefold()
+        return "subject:" + self._keyring.digest("throttle", spelled.encode(errors="replace"))
 
 
 def _network(address: str) -> str:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """`subject` is the stable id: for the local directory the canonical user name."""
+    """`subject` is the stable id: for the local directory the canonical user name, else `of_app`."""
 
     subject: str
     display_name: str
@@ -72,3 +72,14 @@ class Credentials:
     totps: tuple[Totp, ...] = ()
     passkeys: tuple[Passkey, ...] = ()
     recovery_codes: tuple[RecoveryCode, ...] = ()
+    disabled: bool = False  # by the operator; then there is nothing else in it
+
+
+def of_app(app: str, name: str) -> str:
+    """The subject of somebody who signs in to an app of their own name for it. No name in the directory has a colon."""
+    return f"{app}:{name}"
+
+
+def name_of(subject: str) -> str:
+    """What people and the app itself call them."""
+    return subject.partition(":")[2] or subject

@@ -28,6 +28,8 @@ HIDDEN = "••••••"
 
 _SECRET = re.compile(r"pass|pwd|secret|token|credential|(?<![a-z])(?:pin|otp|totp|code|cvc|cvv|key|auth)(?![a-z])")
 _LETTER = re.compile("[a-z]")
+_TYPE_ENDS = re.compile("[; ]")
+"""Where what a header field says ends, and its parameters begin; PHP ends a media type at a space too."""
 _CAMEL = re.compile(r"(?<=[a-z])(?=[A-Z])")
 
 
@@ -138,7 +140,7 @@ def _header(name: str, request: Request) -> Iterator[str]:
             yield said
             for each in said.split(","):
                 yield each
-                yield each.partition(";")[0]
+                yield from _TYPE_ENDS.split(each.lstrip(), maxsplit=1)[:1]
 
 
 def _values(fields: Iterable[Field], name: str) -> Iterator[str]:

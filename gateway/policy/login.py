@@ -8,13 +8,18 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import NamedTuple
 from urllib.parse import urljoin, urlsplit
 
 from gateway.policy import wording
-from gateway.policy.facts import Reason, Route
+from gateway.policy.facts import Reason, Request, Route
+from gateway.policy.forms import Body, Field, in_body, in_cookies, in_query, keys
 from gateway.policy.jar import Names, changes
 from gateway.policy.patterns import PathSet
 from gateway.policy.target import readings
+
+LONGEST = 255
+"""Characters of a name."""
 
 OWNER = "owner"
 """Who signs in to an app that asks for a password alone."""
@@ -80,6 +85,32 @@ class Declined:
 
 
 Attempt = Accepted | Declined
+
+
+class Typed(NamedTuple):
+    """What stood in the two fields, exactly: apps differ in which spellings are one name."""
+
+    name: str
+    password: str
+
+
+def typed(login: Login, request: Request, body: bytes | None) -> Typed | None:
+    """None where either is missing or empty, or where the app may read another name than stands there."""
+    said = in_body(request, body)
+    if isinstance(said, Body):
+        return None
+    elsewhere = (*in_query(request), *in_cookies(request))
+    password = _one(login.password, said, elsewhere)
+    name = _one(login.username, said, elsewhere) if login.username else OWNER
+    return Typed(name, password) if name and password and len(name) <= LONGEST and name.isprintable() else None
+
+
+def _one(name: str, said: Iterable[Field], elsewhere: Iterable[Field]) -> str:
+    """The only value under that name in a body; "" if there is none, or more, or one elsewhere too."""
+    wanted = "_".join(keys(name))
+    found = [field for field in said if "_".join(field.keys) == wanted and not field.bare]
+    other = any("_".join(field.keys) == wanted for field in elsewhere)
+    return found[0].value if len(found) == 1 and found[0].file is None and not other else ""
 
 
 def succeeded(success: Success, page: str, status: int, headers: Iterable[tuple[bytes, bytes]], body: str) -> bool:

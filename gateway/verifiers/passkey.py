@@ -33,7 +33,7 @@ from webauthn.helpers.structs import (
 )
 
 from gateway.config.secrets import Keyring
-from gateway.policy.credentials import Credentials, Passkey
+from gateway.policy.credentials import Credentials, Passkey, name_of
 from gateway.policy.facts import AuthEvent
 from gateway.verifiers.base import Site, SpendCounter, Started, Verified, enrolled_before
 
@@ -115,7 +115,7 @@ class PasskeyVerifier:
             rp_id=site.rp_id,
             rp_name=site.rp_name,
             user_id=self._handle(credentials.subject),
-            user_name=credentials.subject,
+            user_name=name_of(credentials.subject),
             challenge=challenge,
             authenticator_selection=SELECTION,
             exclude_credentials=_descriptors(_usable(credentials, site, None)),

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pyotp
 
-from gateway.app import open_directory, open_state
+from gateway.assembly import open_directory, open_state
 from gateway.config.load import load
 from gateway.config.settings import Settings
 from gateway.flows.sessions import Sessions

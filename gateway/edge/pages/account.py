@@ -17,6 +17,7 @@ from gateway.edge.pages import form
 from gateway.edge.pages.reply import common, html, onward
 from gateway.edge.views import Account, AddPasskey, AddTotp, Device, Failure, Place, Proof, RecoveryCodes
 from gateway.flows.enrol import Failed, Fault, NewTotp
+from gateway.policy.credentials import name_of
 from gateway.policy.facts import Reason, Requirement, Route, Session
 
 PATH = "/.gateway/account"
@@ -38,6 +39,10 @@ ROUTES = (
 """What is sensitive here, for each app's table."""
 
 
+OVERVIEW = _route("account", "Look at your account", "")
+"""For apps that keep their own login: there, a session of ours may begin without any proof."""
+
+
 async def overview(request: Request) -> Response:
     """GET: everything at a glance."""
     visit, session = _of(request)
@@ -47,7 +52,7 @@ async def overview(request: Request) -> Response:
 async def change_password(request: Request) -> Response:
     """POST: current, new, again."""
     visit, session, fields = await _posted(request)
-    if fields is None:
+    if fields is None or visit.gate.applogin is not None:  # the app's own password is changed in the app
         return _forged(visit)
     failed = await visit.gate.enrol.change_password(
         session,
@@ -206,7 +211,8 @@ async def _overview(visit: Visit, session: Session, *, notice: str = "", failed:
     fresh = latest is not None and now - latest.auth_time <= max_age
     view = Account(
         **common(visit),
-        subject=session.subject,
+        subject=name_of(session.subject),
+        of_app=gate.applogin is not None,
         password_changed_at=owned.password.changed_at if owned.password else None,
         totps=tuple(Device(each.id, each.label, each.created_at, each.last_used_at) for each in owned.totps),
         passkeys=tuple(

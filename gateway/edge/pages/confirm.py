@@ -20,6 +20,7 @@ from gateway.flows.asking import Prompt
 from gateway.flows.proof import NotProved
 from gateway.flows.stepup import GRANT, Ended
 from gateway.flows.stepup import Confirmed as Done
+from gateway.policy.credentials import name_of
 from gateway.policy.decision import by_itself
 from gateway.policy.facts import Confirmation, Reason, Refuse, Session
 from gateway.policy.holdable import reads
@@ -113,7 +114,9 @@ async def _ask(
     view = Confirm(
         **common(visit),
         post=PATH + confirmation.id,
-        subject=session.subject,
+        subject=name_of(session.subject),
+        name_asked=visit.gate.applogin is not None and not session.events,
+        of_app=visit.gate.applogin is not None,
         action=route.action,
         method=confirmation.method,
         target=confirmation.target,

@@ -12,6 +12,7 @@ from gateway.edge.csrf import token
 from gateway.edge.gate import Visit
 from gateway.edge.render import PAGE_HEADERS
 from gateway.edge.views import View
+from gateway.policy.credentials import name_of
 from gateway.policy.facts import Session
 
 
@@ -34,7 +35,7 @@ def common(visit: Visit, session: Session | None = None, *, browser: str = "") -
         request_id=visit.request.id,
         now=int(visit.request.now),
         csrf=token(visit.gate.keyring, bound_to) if bound_to else "",
-        person=session.subject if session else "",
+        person=name_of(session.subject) if session else "",
     )
 
 

@@ -14,8 +14,9 @@ from gateway.edge.gate import Visit
 from gateway.edge.pages import form
 from gateway.edge.pages.reply import common, html, onward
 from gateway.edge.resuming import ticket_cookie
-from gateway.edge.views import Failure, SignedOut, SignInCode
+from gateway.edge.views import AppSignIn, Failure, SignedOut, SignInCode
 from gateway.edge.views import SignIn as SignInView
+from gateway.flows.applogin import AppLogin
 from gateway.flows.proof import NotProved
 from gateway.flows.signin import CodeNeeded, SignedIn
 from gateway.policy.facts import Reason
@@ -33,6 +34,8 @@ async def page(request: Request) -> Response:
     kept = {name: request.query_params.get(name, "") for name in KEPT}
     if visit.session is not None and not visit.session.superseded:
         return onward(safe(kept["next"] or "/"))
+    if visit.gate.applogin is not None:
+        return _at_the_app(visit, visit.gate.applogin, request)
     if not opened_by_person(visit, linked=True):
         return html(visit, Failure(**common(visit), status=403, reason="forged"), 403)
     notice = next((each for each in ("lost", "ended") if each in request.query_params), "")
@@ -44,6 +47,8 @@ async def page(request: Request) -> Response:
 async def password(request: Request) -> Response:
     """POST: a name and a password, or a passkey."""
     visit, fields, browser = await _posted(request)
+    if visit.gate.applogin is not None:
+        return _at_the_app(visit, visit.gate.applogin, request)
     if not posted_by_person(visit, fields.get("csrf", ""), browser):
         return _form(visit, fields, error="expired", status=422)
     signin, site, now = visit.gate.signin, visit.gate.site, int(visit.request.now)
@@ -67,6 +72,8 @@ async def password(request: Request) -> Response:
 async def code(request: Request) -> Response:
     """POST: the second half."""
     visit, fields, browser = await _posted(request)
+    if visit.gate.applogin is not None:
+        return _at_the_app(visit, visit.gate.applogin, request)
     if not posted_by_person(visit, fields.get("csrf", ""), browser):
         return _form(visit, fields, error="expired", status=422)
     outcome = await visit.gate.signin.code(
@@ -91,13 +98,22 @@ async def leave(request: Request) -> Response:
     visit: Visit = request.scope["gateway.visit"]
     session = visit.session
     if request.method != "POST" or session is None:
-        return html(visit, SignedOut(**common(visit)))
+        return html(visit, SignedOut(**common(visit), of_app=visit.gate.applogin is not None))
     if not posted_by_person(visit, (await form.fields(request)).get("csrf", ""), session.ref):
         return html(visit, Failure(**common(visit), status=403, reason="forged"), 403)
     await visit.gate.sessions.end(ref=session.ref)
     visit.note("sign-out", Reason.SIGNED_OUT)
     gone = Visit(visit.gate, visit.request, None)
-    return html(gone, SignedOut(**common(gone)), 200, [visit.gate.cookies.clear(SESSION)])
+    view = SignedOut(**common(gone), of_app=visit.gate.applogin is not None)
+    return html(gone, view, 200, [visit.gate.cookies.clear(SESSION)])
+
+
+def _at_the_app(visit: Visit, login: AppLogin, request: Request) -> Response:
+    """Its own login is the sign-in: this page only leads there."""
+    notice = next((each for each in ("lost", "ended", "not-observed") if each in request.query_params), "")
+    back = safe(request.query_params.get("next", "") or "/")
+    nobody = Visit(visit.gate, visit.request, None)
+    return html(visit, AppSignIn(**common(nobody), page=login.login.page, notice=notice, back=back))
 
 
 async def _posted(request: Request) -> tuple[Visit, dict[str, str], str]:

@@ -1,0 +1,170 @@
+"""The assembly: settings in, a gatekeeper out. The only file that names concrete classes.
+
+A new verifier, store or directory is one file elsewhere and one dictionary entry here.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+from gateway.audit import Audit
+from gateway.config.settings import App, Settings
+from gateway.directory import sqlite as sqlite_directory
+from gateway.directory.base import Directory
+from gateway.edge.cookies import Cookies
+from gateway.edge.gate import Gate
+from gateway.edge.gatekeeper import Gatekeeper
+from gateway.edge.pages.account import OVERVIEW
+from gateway.edge.pages.account import ROUTES as ACCOUNT_ROUTES
+from gateway.edge.probes import Probes
+from gateway.edge.render import Renderer
+from gateway.edge.upstream import Upstream
+from gateway.errors import StoreError
+from gateway.flows.applogin import AppLogin
+from gateway.flows.enrol import Enrol
+from gateway.flows.proof import Prover
+from gateway.flows.sessions import Sessions
+from gateway.flows.signin import SignIn
+from gateway.flows.stepup import StepUp
+from gateway.flows.throttle import Throttle
+from gateway.policy.facts import Route
+from gateway.policy.headers import stripped
+from gateway.policy.patterns import PathSet
+from gateway.policy.routes import RouteTable
+from gateway.stores import sqlite as sqlite_state
+from gateway.stores.base import HoldLimits, State
+from gateway.verifiers.base import Site, Verifier
+from gateway.verifiers.passkey import PasskeyVerifier
+from gateway.verifiers.password import PasswordVerifier
+from gateway.verifiers.totp import TotpVerifier
+
+try:
+    from gateway.identity.app import AppIdentity
+    from gateway.verifiers.app_password import AppPassword
+except ImportError:
+    AppIdentity = AppPassword = None
+
+STATES: dict[str, Callable[[str], State]] = {"sqlite": sqlite_state.open_state}
+DIRECTORIES: dict[str, Callable[[str], Directory]] = {"sqlite": sqlite_directory.open_directory}
+
+
+def open_state(settings: Settings) -> State:
+    """The state store that the settings name. Raises StoreError."""
+    engine, _, place = settings.state.partition(":")
+    return STATES[engine](place)
+
+
+def open_directory(settings: Settings) -> Directory:
+    """The directory that the settings name. Raises StoreError."""
+    engine, _, place = settings.directory.partition(":")
+    return DIRECTORIES[engine](place)
+
+
+class Assembly:
+    """One configuration put to work: a gatekeeper and what it stands on."""
+
+    def __init__(self, settings: Settings, audit: Audit, renderer: Renderer, before: Assembly | None = None) -> None:
+        self.settings = settings
+        keeps_state = before is not None and before.settings.state == settings.state
+        keeps_directory = before is not None and before.settings.directory == settings.directory
+        self.state: State = before.state if before is not None and keeps_state else open_state(settings)
+        self.directory: Directory = (
+            before.directory if before is not None and keeps_directory else open_directory(settings)
+        )
+        self.sessions = Sessions(self.state, settings.session)
+        self._audit = audit
+        self._renderer = renderer
+        self._password: PasswordVerifier = before._password if before else PasswordVerifier()
+        self._passkey = PasskeyVerifier(settings.keyring)
+        self._verifiers: dict[str, Verifier] = {
+            "passkey": self._passkey,
+            "totp": TotpVerifier(settings.keyring),
+            "password": self._password,
+        }
+        self._throttle = Throttle(self.state.throttle, settings.keyring)
+        self._identities: list[AppIdentity] = []
+        self.gates = {app.host: self._gate(app) for app in settings.apps}
+        probes = Probes({"state": self.state.life.ping, "directory": self.directory.life.ping})
+        self.gatekeeper = Gatekeeper(self.gates, settings.trusted_proxies, probes)
+
+    def _gate(self, app: App) -> Gate:
+        site = Site(app.host, app.name, app.origin)
+        identity = self._identity(app)
+        verifiers = self._verifiers if identity is None else {**self._verifiers, "password": AppPassword(identity)}
+        prover = Prover(self.directory, verifiers, self._throttle)
+        table = (*app.routes, *self._account(app))
+        routes = {route.name: route for route in table}
+        shared: dict[str, Any] = {"state": self.state, "prover": prover, "keyring": self.settings.keyring}
+        names = app.headers
+        return Gate(
+            app=app,
+            site=site,
+            routes=routes,
+            table=RouteTable(table),
+            public=PathSet(app.public),
+            cookies=Cookies(app.secure),
+            strip=stripped((names.user, names.time, names.methods)),
+            identity_names=(names.user.encode(), names.time.encode(), names.methods.encode()),
+            proto=b"https" if app.secure else b"http",
+            sessions=self.sessions,
+            stepup=StepUp(app, site, routes, sessions=self.sessions, limits=HoldLimits(), **shared),
+            signin=SignIn(directory=self.directory, passkey=self._passkey, **shared),
+            enrol=Enrol(
+                site,
+                directory=self.directory,
+                sessions=self.sessions,
+                password=self._password,
+                passkey=self._passkey,
+                **shared,
+            ),
+            applogin=self._applogin(app, identity, prover),
+            keyring=self.settings.keyring,
+            upstream=Upstream(app.upstream),
+            renderer=self._renderer,
+            audit=self._audit,
+            inspect_max=max((route.hold_max for route in table), default=app.hold_max),
+        )
+
+    def _account(self, app: App) -> list[Route]:
+        """The account page's routes. Where a session may begin without proof, its overview wants one, once."""
+        asked: dict[str, Any] = {"requirement": app.stepup, "hold_max": app.hold_max, "hold_for": app.hold_for}
+        found = [replace(route, **asked) for route in ACCOUNT_ROUTES]
+        if app.login is not None:
+            once = replace(app.stepup, max_age=max(app.stepup.max_age, self.settings.session.absolute))
+            found.append(replace(OVERVIEW, **(asked | {"requirement": once})))
+        return found
+
+    def _identity(self, app: App) -> AppIdentity | None:
+        if app.login is None:
+            return None
+        self._identities.append(AppIdentity(app.login, upstream=app.upstream, origin=app.origin))
+        return self._identities[-1]
+
+    def _applogin(self, app: App, identity: AppIdentity | None, prover: Prover) -> AppLogin | None:
+        if app.login is None or identity is None:
+            return None
+        keyring = self.settings.keyring
+        return AppLogin(app.name, app.login, identity, sessions=self.sessions, prover=prover, keyring=keyring)
+
+    async def close(self, *others: Assembly) -> None:
+        """Write down what is pending, and let go of what none of the `others` uses."""
+        try:
+            await self.sessions.flush()
+        except StoreError as error:
+            complain(f"the last activity of some sessions is not written down: {error}")
+        for gate in self.gates.values():
+            gate.upstream.close()
+        for identity in self._identities:
+            await identity.close()
+        if all(other.state is not self.state for other in others):
+            await self.state.life.close()
+        if all(other.directory is not self.directory for other in others):
+            await self.directory.life.close()
+
+
+def complain(words: str) -> None:
+    """To the operator, on stderr; stdout is the audit log's."""
+    print(f"gateway: {words}", file=sys.stderr, flush=True)

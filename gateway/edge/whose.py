@@ -1,0 +1,64 @@
+"""Whose app session is it? For apps that keep their own login, asked where something sensitive depends on it."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
+from typing import NamedTuple
+
+from gateway.edge.answers import Fields
+from gateway.edge.cookies import BOUND
+from gateway.edge.gate import Gate, Visit
+from gateway.edge.observing import opened_cookies
+from gateway.flows.applogin import AppLogin, Nobody
+from gateway.flows.sessions import Found
+from gateway.policy.facts import Challenge, Decision, Forward, Reason, Refuse, Request
+from gateway.policy.headers import own_cookie
+
+
+class Settled(NamedTuple):
+    """A visit, what was decided of it, and cookies for its answer."""
+
+    visit: Visit
+    decision: Decision
+    fields: Fields = ()
+
+
+def goes_with(gate: Gate, request: Request, found: Found, *, sensitive: bool) -> bool:
+    """Whether a session of ours counts for this request: not beside app cookies it was not opened for, and on what is
+    sensitive not without any."""
+    if gate.applogin is None:
+        return True
+    if sensitive and not gate.applogin.shows(request):
+        return False
+    marks = own_cookie(request.values(b"cookie"), gate.cookies.name(BOUND)) or b""
+    return gate.applogin.bound(found, request, marks)
+
+
+async def settle(
+    visit: Visit, login: AppLogin, decision: Decision, again: Callable[[Visit], Awaitable[Decision]]
+) -> Settled:
+    """The decision, once it is known whose app session it is about.
+
+    Somebody the app knows and we do not gets a session without proof, and is asked. Somebody the app knows as another
+    than we do loses ours, and is asked as that other (law 7).
+    """
+    session = visit.session
+    if isinstance(decision, Forward):
+        passes = decision.reason is not Reason.FRESH or session is None
+        if passes or session is None or not await login.contradicted(session, visit.request):
+            return Settled(visit, decision)
+        await visit.gate.sessions.end(ref=session.ref)
+        visit.note("session", Reason.OTHER_PERSON)
+        visit = replace(visit, found=None)
+        decision = Challenge(Reason.ANONYMOUS, decision.routes, 0)
+    elif session is not None or not isinstance(decision, Challenge):
+        return Settled(visit, decision)
+    expired = visit.found.session if visit.found is not None and not visit.found.session.superseded else None
+    opened = await login.take_over(visit.request, expired)
+    if isinstance(opened, Nobody):
+        if opened.reason is Reason.ANONYMOUS:
+            return Settled(visit, decision)
+        return Settled(visit, Refuse(opened.reason, decision.routes))
+    visit = replace(visit, found=opened.found)
+    return Settled(visit, await again(visit), opened_cookies(visit, opened))

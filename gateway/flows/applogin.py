@@ -1,0 +1,212 @@
+"""An app that keeps its own login: its sign-in is observed, its sessions are matched with ours.
+
+    observed   the app's own sign-in went well: a session of ours, with an auth event now
+    taken over somebody the app knows already: a session of ours without any proof, so that they are asked
+    bound      a session of ours counts only together with the app's session cookies it was opened for (flows.binding)
+
+Who somebody is, only the app knows: it is asked (`whoami`), never guessed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol, TypeVar
+from weakref import WeakValueDictionary
+
+from gateway.config.secrets import Keyring
+from gateway.flows.binding import Binding
+from gateway.flows.proof import Prover
+from gateway.flows.sessions import Found, Sessions, key_of
+from gateway.policy.credentials import name_of, of_app
+from gateway.policy.facts import AuthEvent, Headers, Reason, Request, Session
+from gateway.policy.jar import Change, Names, after, every
+from gateway.policy.login import Accepted, Attempt, Login, Typed
+from gateway.policy.routes import RouteTable
+
+KNOWN = 60.0
+"""Seconds that the app's word on whose session some cookies are is believed."""
+
+TAKEN_OVER = 10.0
+"""Seconds in which the calls of one page share the session that the first of them was given."""
+
+MANY = 2048
+
+T = TypeVar("T")
+
+
+class Identity(Protocol):
+    """The app, asked (`gateway.identity`). Both raise UpstreamError, and Busy."""
+
+    async def sign_in(self, name: str, password: str, *, address: str) -> Attempt:
+        """In a conversation of its own, that touches nobody's session."""
+        ...
+
+    async def who(self, headers: Headers, *, address: str) -> str | None:
+        """The name of whoever sends these fields; None: nobody."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """A new session of ours; `marks` bind it."""
+
+    token: bytes
+    session: Session
+    marks: str
+
+    @property
+    def found(self) -> Found:
+        """As if its cookie had come with the request."""
+        return Found(self.session, key_of(self.token), True)
+
+
+@dataclass(frozen=True, slots=True)
+class Nobody:
+    """No session can be opened. ANONYMOUS: the app knows nobody either. NOT_OBSERVED: nobody can tell who it is.
+    DISABLED: the operator has shut them out."""
+
+    reason: Reason
+
+
+class AppLogin:
+    """One app's. Signatures take the request, because what it carries is what it is judged by."""
+
+    def __init__(
+        self, app: str, login: Login, identity: Identity, *, sessions: Sessions, prover: Prover, keyring: Keyring
+    ) -> None:
+        self.login = login
+        self.names = Names(login.cookies)
+        self.binding = Binding(keyring, self.names)
+        self.signin = RouteTable((login.request,))
+        self.signout = RouteTable(() if login.logout is None else (login.logout,))
+        self._app = app
+        self._identity = identity
+        self._sessions = sessions
+        self._prover = prover
+        self._known: dict[bytes, tuple[float, str | None]] = {}
+        self._opened: dict[bytes, tuple[float, Opened]] = {}
+        self._locks: WeakValueDictionary[bytes, asyncio.Lock] = WeakValueDictionary()
+
+    def bound(self, found: Found, request: Request, marks: bytes) -> bool:
+        """Whether that session is the one of these app cookies; with none of them there is nothing to contradict it."""
+        return self.binding.holds(found.session.ref, self.binding.shown(request.headers), marks)
+
+    def shows(self, request: Request) -> bool:
+        """Whether the app can know anybody by this request."""
+        return bool(self.binding.shown(request.headers))
+
+    async def contradicted(self, session: Session, request: Request) -> bool:
+        """Whether the app says that it is somebody else by now. That it knows nobody on this path proves nothing."""
+        who = await self._who(request)
+        return who is not None and who != name_of(session.subject)
+
+    async def take_over(self, request: Request, expired: Session | None) -> Opened | Nobody:
+        """A session without proof for somebody the app knows; `expired` is a bound one of ours that ran out."""
+        if not self.shows(request):
+            return Nobody(Reason.ANONYMOUS)
+        who = await self._who(request)
+        if who is None:
+            if self.login.whoami is not None:
+                return Nobody(Reason.ANONYMOUS)
+            if expired is None:
+                return Nobody(Reason.NOT_OBSERVED)
+            who = name_of(expired.subject)
+        key = _sum(request)
+        lock = self._locks.setdefault(key, asyncio.Lock())
+        async with lock:
+            return await self._shared(key, who, request)
+
+    async def _shared(self, key: bytes, who: str, request: Request) -> Opened | Nobody:
+        """The calls that one page makes at once get one session; else each would take the cookie of the others."""
+        opened_at, opened = self._opened.get(key, (0.0, None))
+        if opened is not None and 0 <= request.now - opened_at < TAKEN_OVER and name_of(opened.session.subject) == who:
+            found = await self._sessions.find(opened.token, self._app, int(request.now))
+            if found is not None and found.alive and not found.session.superseded:
+                return opened
+        made = await self._open(who, (), request, self.binding.shown(request.headers))
+        if isinstance(made, Opened):
+            _remember(self._opened, key, (request.now, made))
+        return made
+
+    async def begin(self, request: Request, said: Typed) -> int:
+        """Before a sign-in goes to the app: seconds to wait; 0: go ahead, this try is counted (law 10)."""
+        return await self._prover.throttle.take(of_app(self._app, said.name), request.client, request.now)
+
+    async def nobody_yet(self, request: Request) -> bool:
+        """Whether the app knows nobody by what comes with a sign-in. Else it may let them in for that alone."""
+        if not self.shows(request):
+            return True
+        return self.login.whoami is not None and await self._ask(request.headers, request) is None
+
+    async def failed(self, request: Request, said: Typed, *, guessed: bool) -> None:
+        """The app did not let them in; a try that it never looked at is uncounted."""
+        if not guessed:
+            await self._prover.throttle.no_guess(of_app(self._app, said.name), request.client)
+
+    async def succeeded(
+        self, request: Request, said: Typed, changed: Sequence[Change], set_cookies: Headers, *, nobody_before: bool
+    ) -> Opened | Nobody:
+        """The app let them in: a session with proof, unless the app may have done so without looking at the password.
+
+        Where it knew somebody before, or cannot be asked, the password is proved in a conversation of our own.
+        """
+        subject = of_app(self._app, said.name)
+        await self._prover.throttle.no_guess(subject, request.client)
+        cookies = after(request.values(b"cookie"), every(set_cookies, request.now))
+        who: str | None = said.name
+        if self.login.whoami is not None:
+            kept = tuple(field for field in request.headers if field[0] != b"cookie")
+            who = await self._ask((*kept, (b"cookie", cookies)), request)
+        proved = nobody_before or await self._proves(who, said, request)
+        shown = self.binding.after(request, changed)
+        if who is None or not proved or not shown:
+            return Nobody(Reason.NOT_OBSERVED)
+        await self._prover.throttle.right(subject)
+        event = AuthEvent("password", int(request.now), ("pwd",))
+        return await self._open(who, (event,), request, shown)
+
+    async def _proves(self, who: str | None, said: Typed, request: Request) -> bool:
+        attempt = await self._identity.sign_in(said.name, said.password, address=request.client)
+        return isinstance(attempt, Accepted) and attempt.name == who
+
+    async def _open(
+        self, name: str, events: tuple[AuthEvent, ...], request: Request, shown: Sequence[tuple[bytes, bytes]]
+    ) -> Opened | Nobody:
+        subject = of_app(self._app, name)
+        if (await self._prover.credentials(subject)).disabled:
+            return Nobody(Reason.DISABLED)
+        agent = (request.header(b"user-agent") or b"").decode("latin-1")
+        token, session = await self._sessions.open(
+            self._app, subject, events, address=request.client, agent=agent, now=int(request.now)
+        )
+        return Opened(token, session, self.binding.mark(session.ref, shown))
+
+    async def _who(self, request: Request) -> str | None:
+        """The app's word, not older than a minute; None too where it cannot be asked."""
+        if self.login.whoami is None:
+            return None
+        key = _sum(request)
+        asked_at, who = self._known.get(key, (0.0, None))
+        if who is None or not 0 <= request.now - asked_at < KNOWN:
+            who = await self._ask(request.headers, request)
+            _remember(self._known, key, (request.now, who))
+        return who
+
+    async def _ask(self, headers: Headers, request: Request) -> str | None:
+        who = await self._identity.who(headers, address=request.client)
+        return who if who and who.isprintable() else None
+
+
+def _sum(request: Request) -> bytes:
+    """What the app can know somebody by, in 32 bytes."""
+    said = [field for field in request.headers if field[0] in (b"cookie", b"authorization")]
+    return hashlib.sha256(repr(said).encode()).digest()
+
+
+def _remember(kept: dict[bytes, T], key: bytes, value: T) -> None:
+    if len(kept) >= MANY:
+        kept.clear()
+    kept[key] = value
