@@ -17,6 +17,8 @@ TYPES = {
     "page.js": b"text/javascript; charset=utf-8",
     "passkey.js": b"text/javascript; charset=utf-8",
     "codes.js": b"text/javascript; charset=utf-8",
+    "stepup.js": b"text/javascript; charset=utf-8",
+    "popup.js": b"text/javascript; charset=utf-8",
 }
 CONTENTS = {name: (FOLDER / name).read_bytes() for name in TYPES}
 
