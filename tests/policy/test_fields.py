@@ -222,7 +222,9 @@ def test_a_cookie_is_a_parameter_to_apps_that_ask_for_either(place: str, cookie:
     assert holds(condition(place, "do", "profile"), hear(request("GET /", cookie=cookie))) is held
 
 
-@pytest.mark.parametrize("value", ["delete", "view, delete", "delete;q=1", "view, delete; q=1", '"Delete"'])
+@pytest.mark.parametrize(
+    "value", ["delete", "view, delete", "delete;q=1", "view, delete; q=1", '"Delete"', "delete x", " delete ,x"]
+)
 def test_a_header_may_list_values_and_these_may_have_parameters(value: str) -> None:
     assert holds(condition("header", "X-Action", "delete"), hear(request("GET /", X_Action=value))) is True
 
