@@ -19,6 +19,11 @@ from gateway.policy.patterns import compile, covers
 from gateway.policy.routes import RouteTable as Table
 from gateway.policy.target import readings
 
+NO_WHOAMI = (
+    "has no whoami: somebody who signed in unseen is refused at every sensitive route, "
+    "and each sign-in that was seen is proved by a second one"
+)
+
 
 def login_advice(place: Place, app: App, table: AppTable, file: File, said: Mapping[str, Any]) -> Iterator[Complaint]:
     """`table` is what `app` was made of, `said` the same as written."""
@@ -30,6 +35,8 @@ def login_advice(place: Place, app: App, table: AppTable, file: File, said: Mapp
             yield Complaint((*place, "login"), text)
     else:
         yield from _signing_in(place, app, app.login)
+        if app.login.whoami is None and "login" in said:  # what a preset lacks its author knew, and nobody can mend
+            yield Complaint((*place, "login"), NO_WHOAMI)
     for number, theirs in replaced(dict(said)):
         known = route_of(RouteTable.model_validate(theirs), file.stepup, table.stepup)
         keys = looser(app.routes[number], known)
@@ -42,12 +49,6 @@ def _signing_in(place: Place, app: App, login: Login) -> Iterator[Complaint]:
     if app.public:
         text = 'has no meaning with signin = "app": what is not sensitive passes, and the app itself asks who it is'
         yield Complaint((*place, "public"), text)
-    if login.whoami is None:
-        text = (
-            "has no whoami: somebody who signed in unseen is refused at every sensitive route, "
-            "and each sign-in that was seen is proved by a second one"
-        )
-        yield Complaint((*place, "login"), text)
     weak = _no_evidence(login.success)
     if weak:
         yield Complaint((*place, "login", "success"), weak)
@@ -93,7 +94,7 @@ def looser(own: Route, theirs: Route) -> list[str]:
         "except": not set(own.excepts) <= set(theirs.excepts),
         "conditions": not all(_implied(each, theirs.conditions) for each in own.conditions),
         "max_age": mine.max_age > known.max_age and not mine.once,
-        "once": by_itself(known) and not by_itself(mine) and mine.max_age <= known.max_age,
+        "once": known.once and not by_itself(mine),
         "verify": not all(any(theirs <= each for theirs in known.verify) for each in mine.verify),
         "mode": own.report and not theirs.report,
     }

@@ -50,15 +50,17 @@ def known(name: str) -> str:
 
 
 def under(app: Data) -> Data:
-    """The data of the preset that an app table names, for where that app is installed; {} if it names none."""
+    """The data of the preset that an app table names, for where that app is installed; {} if it names none. A preset
+    says itself where its app is installed, if that is seldom at the root."""
     name = app.get("preset")
     if name not in names():
         return {}
+    preset = tomllib.loads(text(str(name)))
     try:
-        base = values.base(str(app.get("base", "")))
+        base = values.base(str(app.get("base", preset.get("base", ""))))
     except ValueError:
         base = ""
-    found: Data = _moved(tomllib.loads(text(str(name))), base)
+    found: Data = _moved(preset, base)
     return found
 
 
