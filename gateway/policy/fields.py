@@ -116,14 +116,23 @@ def _in_body(wanted: frozenset[str], name: str, body: Sequence[Field] | Body) ->
 
 
 def _has(wanted: frozenset[str], values: Iterable[str]) -> bool:
-    return any(not wanted or _spelled(value) in wanted or _cleaned(value, wanted) for value in values)
+    return any(not wanted or _spelled(value) in wanted or any(_is(word, value) for word in wanted) for value in values)
 
 
-def _cleaned(value: str, wanted: frozenset[str]) -> bool:
-    """Whether one of `wanted` is left by an app that drops what has no place in a word: DokuWiki keeps [1-9a-z_],
-    WordPress [a-z0-9_-]. Which characters an app keeps we cannot know, but all of the word are among them."""
-    lower = value.lower()
-    return any(_dropped(word).sub("", lower) == word for word in wanted)
+def _is(word: str, value: str) -> bool:
+    """Whether `word` is left by an app that drops what has no place in a word: DokuWiki keeps [1-9a-z_], WordPress
+    [a-z0-9_-], MediaWiki drops signs that turn the direction of writing. Which characters an app keeps we cannot know,
+    but all of the word are among them."""
+    left = _dropped(word).sub("", value.lower())
+    if "*" not in word:
+        return left == word
+    return any(_glob(word).fullmatch(each) for each in (left, _spelled(value)))
+
+
+@lru_cache(1024)
+def _glob(word: str) -> re.Pattern[str]:
+    """`*` in a word stands for any characters."""
+    return re.compile(".*".join(re.escape(part) for part in word.split("*")), re.DOTALL)
 
 
 @lru_cache(1024)

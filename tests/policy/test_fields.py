@@ -67,6 +67,30 @@ def test_a_field_is_found_in_every_spelling(body: bytes) -> None:
 
 
 @pytest.mark.parametrize(
+    ("word", "sent", "held"),
+    [
+        ("/v2/users*", b"/v2/users", True),
+        ("/v2/users*", b"/v2/users/me", True),
+        ("/v2/users*", b"/V2/Users/1%0a", True),
+        ("/v2/users*", b"/v2/posts/1", False),
+        ("/v2/users*", b"/x/v2/users", False),
+        ("*:userrights*", b"Special:UserRights/Bob", True),
+        ("*:userrights*", b"Special:User%E2%80%8ERights", True),
+        ("*:userrights*", b"Special:%EF%BC%B5serRights", True),
+        ("*:userrights*", b"Help_userrights", False),
+        ("do*ment", b"document", True),
+        ("do*ment", b"doment", True),
+        ("do*ment", b"do%0ament", True),
+        ("do*ment", b"do.documents", False),
+        ("a.b*", b"a.b.c", True),
+        ("a.b*", b"axb", False),
+    ],
+)
+def test_a_star_in_a_value_stands_for_any_characters(word: str, sent: bytes, held: bool) -> None:
+    assert in_form(b"action=" + sent, asked=condition("form", "action", word)) is held
+
+
+@pytest.mark.parametrize(
     "body",
     [
         b"",
