@@ -30,22 +30,18 @@ from gateway.flows.sessions import Sessions
 from gateway.flows.signin import SignIn
 from gateway.flows.stepup import StepUp
 from gateway.flows.throttle import Throttle
+from gateway.identity.app import AppIdentity
 from gateway.policy.facts import Route
 from gateway.policy.headers import stripped
 from gateway.policy.patterns import PathSet
 from gateway.policy.routes import RouteTable
 from gateway.stores import sqlite as sqlite_state
 from gateway.stores.base import HoldLimits, State
+from gateway.verifiers.app_password import AppPassword
 from gateway.verifiers.base import Site, Verifier
 from gateway.verifiers.passkey import PasskeyVerifier
 from gateway.verifiers.password import PasswordVerifier
 from gateway.verifiers.totp import TotpVerifier
-
-try:
-    from gateway.identity.app import AppIdentity
-    from gateway.verifiers.app_password import AppPassword
-except ImportError:
-    AppIdentity = AppPassword = None
 
 STATES: dict[str, Callable[[str], State]] = {"sqlite": sqlite_state.open_state}
 DIRECTORIES: dict[str, Callable[[str], Directory]] = {"sqlite": sqlite_directory.open_directory}

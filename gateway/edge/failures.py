@@ -8,7 +8,7 @@ from gateway.edge.answers import Send, problem
 from gateway.edge.gate import Gate, Visit
 from gateway.edge.pages.reply import common, send_page
 from gateway.edge.static import serve
-from gateway.edge.views import Failure, Refused, View
+from gateway.edge.views import AppSignIn, Failure, Refused, View
 from gateway.edge.websocket import deny
 from gateway.errors import Busy, GatewayError, MalformedRequest, StoreError, UpstreamTimeout
 from gateway.policy.facts import Reason, Refuse, Request
@@ -66,7 +66,11 @@ async def unknown_host(kind: str, lender: Gate, request: Request, send: Send) ->
 async def refuse(visit: Visit, decision: Refuse, send: Send, *, kind: str = "http") -> None:
     """Say no, and what to do about it."""
     visit.note("decision", decision.reason, routes=[route.name for route in decision.routes])
-    if decision.reason in (Reason.NO_VERIFIER, Reason.TOO_NEW):
+    login = visit.gate.applogin
+    if decision.reason is Reason.NOT_OBSERVED and login is not None:
+        page = AppSignIn(**common(visit), page=login.login.page, notice=decision.reason)
+        await _say(visit, page, 403, decision.reason, kind, send)
+    elif decision.reason in (Reason.NO_VERIFIER, Reason.TOO_NEW):
         await _say(visit, no_verifier(visit, decision), 403, decision.reason, kind, send)
     else:
         status = {Reason.STORE_DOWN: 503, Reason.SUPERSEDED: 401}.get(decision.reason, 403)

@@ -126,7 +126,6 @@ class SigningIn(Moving):
         target = request.target.decode("latin-1")
         try:
             if not succeeded(login.login.success, target, status, headers, text(body)):
-                await login.failed(request, self._said, guessed=status < 500 and status != 429)
                 visit.note("sign-in", Reason.WRONG)
                 return await self.moved(changed)
             if visit.found is not None:

@@ -141,11 +141,6 @@ class AppLogin:
             return True
         return self.login.whoami is not None and await self._ask(request.headers, request) is None
 
-    async def failed(self, request: Request, said: Typed, *, guessed: bool) -> None:
-        """The app did not let them in; a try that it never looked at is uncounted."""
-        if not guessed:
-            await self._prover.throttle.no_guess(of_app(self._app, said.name), request.client)
-
     async def succeeded(
         self, request: Request, said: Typed, changed: Sequence[Change], set_cookies: Headers, *, nobody_before: bool
     ) -> Opened | Nobody:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import re
+import sqlite3
 import time
 from collections.abc import Iterator
+from contextlib import closing
 from itertools import count
 
 import httpx
@@ -92,9 +95,7 @@ def asked(visitor: Visitor) -> bool:
 
 
 def asked_for_name(visitor: Visitor) -> bool:
-    return asked(visitor) and 'name="username" type="text"' in visitor.page.text.replace(
-        'type="text" name="username"', 'name="username" type="text"'
-    ) and "readonly" not in visitor.page.text
+    return asked(visitor) and re.search(r'<input(?![^>]*readonly)[^>]*name="username"', visitor.page.text) is not None
 
 
 def change(visitor: Visitor, email: str) -> httpx.Response:
@@ -116,8 +117,7 @@ def test_who_has_just_signed_in_to_the_app_is_not_asked(knowing: Gateway, book: 
 
 def test_the_app_is_told_who_it_is_and_since_when(knowing: Gateway, ann: str) -> None:
     with signed_in(knowing, ann) as visitor:
-        _, user, since = visitor.get("/").text.partition("(")[2].partition(")")[0].rpartition(" ")[0], "", ""
-        said = visitor.page.text.partition("(")[2].partition(")")[0].split()
+        said = visitor.get("/").text.partition("(")[2].partition(")")[0].split()
         assert said[0] == ann and abs(time.time() - int(said[1])) < 30
 
 
@@ -171,9 +171,7 @@ def test_a_cookie_that_the_app_changes_with_every_answer_keeps_its_session(
         assert "Changed to b@b.test" in confirm(visitor, ann + "-pw").text
 
 
-def test_a_cookie_that_changes_without_a_sign_in_loses_its_session(
-    knowing: Gateway, book: Ledger, ann: str
-) -> None:
+def test_a_cookie_that_changes_without_a_sign_in_loses_its_session(knowing: Gateway, book: Ledger, ann: str) -> None:
     with signed_in(knowing, ann) as visitor:
         visitor.http.cookies.set("sid", book.sign_in_directly(ann), domain="localhost.local", path="/")
         change(visitor, "a@b.test")
@@ -330,9 +328,9 @@ def test_somebody_the_app_does_not_know_is_sent_to_its_sign_in(knowing: Gateway,
         change(visitor, "a@b.test")
         assert visitor.page.url.path == "/.gateway/signin"
         assert 'href="/login"' in visitor.page.text
-        with_sid = with_cookie(knowing, "made-up")
-        change(with_sid, "a@b.test")
-        assert with_sid.page.url.path == "/.gateway/signin"
+    with with_cookie(knowing, "made-up") as visitor:
+        change(visitor, "a@b.test")
+        assert visitor.page.url.path == "/.gateway/signin"
 
 
 def test_another_person_in_another_tab_is_asked_for_themselves(
@@ -374,9 +372,6 @@ def test_an_app_that_keeps_its_cookie_over_a_sign_in_has_only_the_last_person(
 
 
 def test_a_session_that_ran_out_goes_on_after_confirming(unknowing: Gateway, book: Ledger, ann: str) -> None:
-    import sqlite3
-    from contextlib import closing
-
     with signed_in(unknowing, ann) as visitor:
         with closing(sqlite3.connect(unknowing.folder / STATE, timeout=10)) as db, db:
             db.execute("UPDATE sessions SET last_seen = last_seen - 7200")
@@ -390,7 +385,12 @@ def test_a_session_that_ran_out_goes_on_after_confirming(unknowing: Gateway, boo
 
 @pytest.mark.parametrize(
     ("flag", "words"),
-    [("down", "did not answer"), ("changed", "not as expected"), ("captcha", "puzzle"), ("locked", "no more tries")],
+    [
+        ("down", "did not answer"),
+        ("changed", "not what was expected"),
+        ("captcha", "puzzle"),
+        ("locked", "no more tries"),
+    ],
 )
 def test_what_keeps_the_app_from_confirming_is_told_apart(
     knowing: Gateway, book: Ledger, ann: str, flag: str, words: str

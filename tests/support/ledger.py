@@ -65,7 +65,7 @@ class Ledger:
     deeds: list[tuple[str, str]] = field(default_factory=list)  # who, what
     requests: list[str] = field(default_factory=list)
     tokens: dict[str, str] = field(default_factory=dict)
-    rotates: bool = False  # another cookie with every answer
+    rotates: bool = False  # another cookie with every answer; the old ones go on for calls under way
     trusts: bool = False  # POST /login lets in whoever is in already
     fixed: bool = False  # the cookie stays the same when somebody signs in
     captcha: bool = False
@@ -196,8 +196,6 @@ class _Handler(BaseHTTPRequestHandler):
         self._say(200, f'<p>{error}</p><form method="post" action="/login">{fields}<button>Sign in</button></form>')
 
     def _new_cookie(self, who: str | None) -> None:
-        if self.sid in self.book.sessions and who is not None:
-            del self.book.sessions[self.sid]
         self.sid = secrets.token_hex(8)
         self.book.sessions[self.sid] = who
         self.cookies.append(f"sid={self.sid}; Path=/; HttpOnly")

@@ -27,6 +27,9 @@ from gateway.policy.holdable import reads
 from gateway.policy.returns import here
 
 PATH = "/.gateway/confirm/"
+STATUS = {Reason.THROTTLED: 429, Reason.APP_DOWN: 502, Reason.APP_CHANGED: 502}
+"""Of a page that asks again; 422 where the answer was at fault."""
+
 Find = Callable[[str, Session, int], Awaitable[Confirmation | None]]
 
 
@@ -135,7 +138,7 @@ async def _ask(
     if failed is None:
         return html(visit, view)
     retry = [(b"retry-after", str(failed.wait).encode())] if failed.wait else []
-    return html(visit, view, 429 if failed.wait else 422, retry)
+    return html(visit, view, STATUS.get(failed.reason, 422), retry)
 
 
 def _onward(
