@@ -9,6 +9,7 @@ import pytest
 from tests.apps.django_admin import Office, office
 from tests.apps.documented import in_front_of
 from tests.apps.dokuwiki import DokuWiki, dokuwiki
+from tests.apps.jupyter import Jupyter, jupyter
 from tests.apps.mariadb import MariaDB, mariadb
 from tests.apps.mediawiki import MediaWiki, mediawiki
 from tests.apps.wordpress import WordPress, wordpress
@@ -55,4 +56,10 @@ def blog(database: MariaDB, tmp_path_factory: pytest.TempPathFactory) -> Iterato
 @pytest.fixture(scope="session")
 def pedia(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MediaWiki]:
     with mediawiki(tmp_path_factory.mktemp("apps") / "pedia") as started:
+        yield started
+
+
+@pytest.fixture(scope="session")
+def notebooks(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Jupyter]:
+    with jupyter(tmp_path_factory.mktemp("apps") / "jupyter") as started:
         yield started

@@ -11,12 +11,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tests.apps.forms import form, send
-from tests.support.processes import Program, free_port, running
+from tests.support.processes import Program, free_port, launch, wait_for
 from tests.support.visitor import Visitor
 
 CODE = Path("/usr/share/dokuwiki")
 SHIPPED = Path("/etc/dokuwiki")
 WIKI_PASSWORD = "wiki-admin-pw1"
+BEN_PASSWORD = "wiki-ben-pw1"
 DATA = ("attic", "cache", "index", "locks", "log", "media", "media_attic", "media_meta", "meta", "pages", "tmp")
 LOCAL = """<?php
 $conf['useacl'] = 1;
@@ -29,7 +30,7 @@ LOGGED = re.compile(r"\[\d{3}\]: (\S+ \S+)")
 
 @dataclass
 class DokuWiki:
-    """One wiki; its only person is the wiki's own administrator, `admin`."""
+    """One wiki. Its people are the wiki's own administrator, `admin`, and `ben`."""
 
     folder: Path
     port: int
@@ -45,8 +46,13 @@ class DokuWiki:
         return {fields[0]: fields[3] for fields in (line.split(":") for line in lines)}
 
     def seen(self) -> list[str]:
-        """Method and target of every request it has answered so far, from the log of its web server."""
+        """Method and target of every request its present process has answered, from the log of its web server."""
         return LOGGED.findall(self.program.output())
+
+    def start(self) -> None:
+        """Again, on the same port and data."""
+        self.program = _serve(self.folder, self.port)
+        wait_for(self.program, self.port, "/doku.php")
 
 
 @contextmanager
@@ -59,10 +65,18 @@ def dokuwiki(folder: Path) -> Iterator[DokuWiki]:
         )
     _write(folder)
     port = free_port()
+    made = DokuWiki(folder, port, _serve(folder, port))
+    try:
+        wait_for(made.program, port, "/doku.php")
+        yield made
+    finally:
+        made.program.stop()
+
+
+def _serve(folder: Path, port: int) -> Program:
     settings = {"auto_prepend_file": folder / "prepend.php", "session.save_path": folder / "data/tmp"}
     php = ["php", *(f"-d{name}={value}" for name, value in settings.items()), "-ddisplay_errors=0"]
-    with running([*php, "-S", f"127.0.0.1:{port}", "-t", CODE], folder, port=port, ready="/doku.php") as program:
-        yield DokuWiki(folder, port, program)
+    return launch([*php, "-S", f"127.0.0.1:{port}", "-t", CODE], folder)
 
 
 def sign_in(visitor: Visitor, password: str) -> None:
@@ -82,8 +96,10 @@ def _write(folder: Path) -> None:
         (data / "pages" / f"{name}.txt").write_text(text)
     for name in ("acl.auth.php", "users.auth.php"):
         (conf / name).unlink()
-    password = hashlib.md5(WIKI_PASSWORD.encode()).hexdigest()
-    (conf / "users.auth.php").write_text(f"admin:{password}:Ann Admin:ann@example.test:admin,user\n")
+    admin, ben = (hashlib.md5(password.encode()).hexdigest() for password in (WIKI_PASSWORD, BEN_PASSWORD))
+    (conf / "users.auth.php").write_text(
+        f"admin:{admin}:Ann Admin:ann@example.test:admin,user\nben:{ben}:admin:ben@example.test:user\n"
+    )
     (conf / "acl.auth.php").write_text("*\t@ALL\t8\n")
     (conf / "local.php").write_text(LOCAL.format(data=data))
     (folder / "prepend.php").write_text(f"<?php define('DOKU_CONF', '{conf}/');")

@@ -1,4 +1,5 @@
-"""DokuWiki shows its profile form under many addresses and to many kinds of forms: none of them is a way around.
+"""DokuWiki shows its profile form under many addresses and to many kinds of forms, and is administered by pages and by
+scripts: none of them is a way around.
 
 Each spelling is first tried on DokuWiki itself, so that the table lists what it really understands.
 """
@@ -20,6 +21,9 @@ FORM = "application/x-www-form-urlencoded"
 MULTIPART = "multipart/form-data; boundary=b"
 SHOWS_PROFILE = 'name="oldpass"'
 SHOWS_ADMIN = "mode_admin"
+AJAX = "/lib/exe/ajax.php"
+ASKS_FOR_A_TOKEN = "CRSF Attack"
+"""What a script that would change permissions answers to somebody who may, and who sent no token."""
 
 
 def part(name: str, value: str = "profile") -> str:
@@ -119,6 +123,33 @@ ADMINS = [
     post("/doku.php", "do=admin&page=acl"),
     post("/doku.php", part("do", "admin"), MULTIPART),
 ]
+PERMISSIONS = [
+    get(f"{AJAX}?call=plugin_acl&cmd[save]=1"),
+    get(f"{AJAX}?call=plugin%20_acl&cmd=del"),
+    get(f"{AJAX}?call=plugin!_acl&cmd[del]=1"),
+    get(f"{AJAX}?call=plugin_ac%C2%BFl&cmd[del]=1"),
+    get(f"{AJAX}?call=x&call=plugin_acl&cmd[del]=1"),
+    get(f"{AJAX}/start?call=plugin_acl&cmd[update]=1"),
+    post(f"{AJAX}?call=plugin_acl&cmd[del]=1", "x", "application/octet-stream"),
+    post(f"{AJAX}?call=plugin_acl", "cmd[update]=1"),
+    post(f"{AJAX}?cmd=save", "call=plugin_acl"),
+    post(AJAX, "call=plugin_acl&cmd[save]=1"),
+    post(AJAX, "call=plugin_acl&cmd[save]=1", f"{FORM} x"),
+    post(AJAX, "call=plugin_acl&cmd[save]=1", f"{FORM.upper()},x"),
+    post(f"{AJAX}?cmd=save", part("call", "plugin_acl"), MULTIPART),
+    post(f"{AJAX}?cmd=save", part("call", "plugin_acl"), MULTIPART.replace(";", " x;")),
+]
+OTHERS = [
+    (get(f"{AJAX}?call=plugin_extension&ext=popularity&act=disable"), "Security Token did not match"),
+    (post(AJAX, "call=plugin_extension&ext=popularity&act=disable"), "Security Token did not match"),
+    (post("/lib/exe/xmlrpc.php", "<methodCall/>", "text/xml"), "faultCode"),
+]
+REACHING = [
+    *((sent, SHOWS_PROFILE) for sent in PROFILES),
+    *((sent, SHOWS_ADMIN) for sent in ADMINS),
+    *((sent, ASKS_FOR_A_TOKEN) for sent in PERMISSIONS),
+    *OTHERS,
+]
 LOOKALIKES = [
     get("/doku.php?id=profile"),
     get("/doku.php?id=admin"),
@@ -132,7 +163,11 @@ LOOKALIKES = [
     get("/doku.php?redo=profile"),
     post("/doku.php", "do=preview&id=notes&wikitext=do%3Dprofile"),
     post("/doku.php", part("wikitext"), MULTIPART),
-    post("/lib/exe/ajax.php", "not a form", "application/octet-stream"),
+    post(AJAX, "not a form", "application/octet-stream"),
+    post(f"{AJAX}?call=mediaupload&ns=wiki&qqfile=a.png", "call=plugin_acl&cmd=save", "application/octet-stream"),
+    post(AJAX, "call=plugin_acl&ajax=tree&ns=wiki"),
+    post(AJAX, "call=plugin_extension&ext=popularity&act=info"),
+    post(AJAX, "call=linkwiz&q=plugin_acl&cmd=save"),
 ]
 
 
@@ -185,14 +220,19 @@ def reached(wiki: DokuWiki, stale: Wire, sent: Sent) -> tuple[Got, list[str]]:
     return got, seen[seen.index(f"GET {mark}") + 1 : seen.index(f"GET {mark}x")]
 
 
-@pytest.mark.parametrize("sent", [*PROFILES, *ADMINS], ids=str)
+@pytest.mark.parametrize(("sent", "says"), REACHING, ids=str)
 def test_every_spelling_that_dokuwiki_understands_is_asked_about(
-    sent: Sent, wiki: DokuWiki, stale: Wire, behind: Wire
+    sent: Sent, says: str, wiki: DokuWiki, stale: Wire, behind: Wire
 ) -> None:
-    assert (SHOWS_PROFILE if sent in PROFILES else SHOWS_ADMIN) in behind.send(sent).text
+    assert says in behind.send(sent).text
     got, seen = reached(wiki, stale, sent)
     assert got.status == 303 and got.location.startswith("/.gateway/confirm/")
     assert seen == []
+
+
+def test_a_script_that_does_not_run_as_debian_packages_it_is_asked_about_too(stale: Wire) -> None:
+    for sent in (get("/lib/plugins/styling/popup.php"), post("/lib/plugins/styling/popup.php/x", "run[save]=1")):
+        assert stale.send(sent).location.startswith("/.gateway/confirm/")
 
 
 @pytest.mark.parametrize("sent", LOOKALIKES, ids=str)
