@@ -23,7 +23,12 @@ OLD_BROWSER = """
     delete PublicKeyCredential.prototype.toJSON;
 """
 STICKS_OUT = "document.documentElement.scrollWidth > innerWidth"
-ALIKE = {name for name in VIEWS if name.startswith("error-")} - {"error-throttled-429"}
+ALIKE = {name for name in VIEWS if name.startswith(("error-", "confirm-name-", "app-signin-"))} - {
+    "error-throttled-429",
+    "error-superseded-401",
+    "confirm-name-other-person",
+    "app-signin-not-observed",
+}
 
 
 class Pages:
@@ -135,6 +140,31 @@ def test_the_keyboard_reaches_the_answer_first_and_sees_where_it_is(browser: Bro
         page.keyboard.press("Tab")
         expect(page.get_by_role("button", name="Confirm")).to_be_focused()
         assert page.evaluate("getComputedStyle(document.activeElement).outlineStyle") == "solid"
+
+
+def test_a_name_that_is_asked_can_be_corrected_and_a_known_one_is_for_password_managers(
+    browser: Browser, pages: Pages
+) -> None:
+    with window(browser, javascript=False) as page:
+        page.goto(pages.url("confirm-name"))
+        expect(page.get_by_label("Password")).to_be_focused()
+        page.keyboard.press("Shift+Tab")
+        expect(page.get_by_label("User name")).to_be_focused()
+        expect(page.get_by_label("User name")).to_have_value("alice")
+        page.keyboard.type("Alice")
+        page.keyboard.press("Tab")
+        page.keyboard.type("correct horse")
+        page.keyboard.press("Enter")
+        expect(page).to_have_title("posted")
+        page.goto(pages.url("confirm-app"))
+        expect(page.get_by_label("User name")).to_have_count(0)
+        page.keyboard.type("correct horse")
+        page.keyboard.press("Enter")
+        expect(page).to_have_title("posted")
+    assert [(each["username"], each["password"]) for each in pages.posted] == [
+        ("Alice", "correct horse"),
+        ("alice", "correct horse"),
+    ]
 
 
 def test_a_password_can_be_looked_at_and_is_sent_as_a_password(browser: Browser, pages: Pages) -> None:
