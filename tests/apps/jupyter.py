@@ -77,13 +77,7 @@ def _serve(folder: Path, port: int) -> Program:
     options = [f"--{key}={value}" for key, value in settings.items()]
     homes = ("JUPYTER_CONFIG_DIR", "JUPYTER_DATA_DIR", "JUPYTER_RUNTIME_DIR", "IPYTHONDIR", "HOME")
     return launch(
-        [
-            sys.executable,
-            "-m",
-            "jupyter_server",
-            "--allow-root",
-            *(f"--{key}={each}" for key, each in settings.items()),
-        ],
+        [sys.executable, "-m", "jupyter_server", "--allow-root", *options],
         folder,
         env={name: str(folder / name.lower()) for name in homes} | {"SHELL": "/bin/sh"},
     )
