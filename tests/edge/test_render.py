@@ -15,7 +15,7 @@ from babel.messages.pofile import read_po
 
 from gateway.edge import views
 from gateway.edge.languages import LANGUAGES, LOCALES, SOURCE
-from gateway.edge.pages.account import ROUTES
+from gateway.edge.pages.account import OVERVIEW, ROUTES
 from gateway.edge.render import PAGE_HEADERS, TEMPLATES, Renderer
 from gateway.edge.static import TYPES, address
 from gateway.edge.views import Account, AppSignIn, Confirm, Failure, View
@@ -196,7 +196,7 @@ def test_every_kind_of_trouble_has_a_sentence_of_its_own(language: str) -> None:
 
 @pytest.mark.parametrize("language", TRANSLATED)
 def test_the_gateways_own_actions_are_in_the_readers_language_and_an_operators_as_written(language: str) -> None:
-    for route in ROUTES:
+    for route in (*ROUTES, OVERVIEW):
         assert route.action not in words(Confirm(**ASK | {"action": route.action}, way="password"), language)
     assert "Change your e-mail address" in words(VIEWS["confirm-password"], language)
 
