@@ -74,6 +74,14 @@ class Confirmed(View):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Cancelled(View):
+    """Not confirmed, and nothing was held. `back` is where the person came from."""
+
+    template = "cancelled.html"
+    back: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Unsent(View):
     """A held request that did not get through. `fate`: "kept", "lost", or "unknown" (it may have taken effect).
 

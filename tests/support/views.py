@@ -9,6 +9,7 @@ from gateway.edge.views import (
     AddPasskey,
     AddTotp,
     AppSignIn,
+    Cancelled,
     Confirm,
     Confirmed,
     Device,
@@ -101,6 +102,7 @@ VIEWS: dict[str, View] = {
         for error in ("wrong", "app-down", "app-captcha", "app-locked", "other-person")
     },
     "confirmed": Confirmed(**COMMON, action="Delete your account", onward="/account", lasts=300),
+    "cancelled": Cancelled(**COMMON, back="/account"),
     "unsent-kept": Unsent(
         **COMMON,
         fate="kept",

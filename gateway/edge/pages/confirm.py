@@ -15,7 +15,7 @@ from gateway.edge.gate import Visit
 from gateway.edge.pages import form
 from gateway.edge.pages.reply import common, html, onward
 from gateway.edge.resuming import ticket_cookie
-from gateway.edge.views import Confirm, Confirmed, Failure
+from gateway.edge.views import Cancelled, Confirm, Confirmed, Failure
 from gateway.flows.asking import Prompt
 from gateway.flows.proof import NotProved
 from gateway.flows.stepup import GRANT, Ended
@@ -89,6 +89,8 @@ async def cancel(request: Request) -> Response:
         return html(visit, Failure(**common(visit), status=403, reason="forged"), 403)
     await visit.gate.stepup.cancel(confirmation)
     visit.note("confirm", Reason.CANCELLED, routes=confirmation.routes)
+    if not confirmation.held and not confirmation.declined:  # a script's call: its page has not been left
+        return html(visit, Cancelled(**common(visit), back=confirmation.back))
     return onward(confirmation.back)
 
 
