@@ -10,6 +10,7 @@ from pathlib import Path
 
 from gateway import cli_demo, cli_explain, cli_people
 from gateway.app import serve
+from gateway.cli_show import shown
 from gateway.config.load import check
 from gateway.errors import ConfigError, GatewayError
 
@@ -45,9 +46,12 @@ def _check(args: argparse.Namespace) -> int:
     for line in report.problems:
         print(line)
     for line in report.warnings:
-        print(f"warning: {line}")
-    if report.settings is None:
+        print(f"warning: {line}", file=sys.stderr if args.show else None)
+    if report.settings is None or report.source is None:
         return 2
+    if args.show:
+        print("\n".join(shown(args.config, report.settings, report.source)))
+        return 0
     routes = sum(len(app.routes) for app in report.settings.apps)
     print(f"{args.config}: good; {_count(len(report.settings.apps), 'app')}, {_count(routes, 'route')}")
     return 0
@@ -79,6 +83,7 @@ def _parser() -> argparse.ArgumentParser:
     command.set_defaults(run=cli_demo.run)
 
     command = commands.add_parser("check", parents=[config], help="say everything that is wrong with the file")
+    command.add_argument("--show", action="store_true", help="print it as it works: presets written out, all defaults")
     command.set_defaults(run=_check)
 
     cli_explain.add_to(commands, config)

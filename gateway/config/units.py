@@ -40,3 +40,15 @@ def spoken(duration: int) -> str:
     unit = next((each for each in NAMES if duration and duration % each == 0), 1)
     count = duration // unit
     return f"{count} {NAMES[unit]}{'' if count == 1 else 's'}"
+
+
+def duration(seconds: int) -> str:
+    """As `seconds` reads it: 300 is "5m"."""
+    unit = next((each for each in ("d", "h", "m") if seconds and seconds % SECONDS[each] == 0), "s")
+    return f"{seconds // SECONDS[unit]}{unit}"
+
+
+def size(octets: int) -> str:
+    """As `octets` reads it: 1048576 is "1MiB"."""
+    unit = next((each for each in ("GiB", "GB", "MiB", "MB", "KiB", "KB") if octets and octets % BYTES[each] == 0), "B")
+    return f"{octets // BYTES[unit]}{unit}"

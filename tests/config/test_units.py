@@ -2,7 +2,7 @@
 
 import pytest
 
-from gateway.config.units import octets, seconds, spoken
+from gateway.config.units import duration, octets, seconds, size, spoken
 
 
 @pytest.mark.parametrize(
@@ -45,3 +45,13 @@ def test_nothing_else_is_a_size(text):
 )
 def test_a_duration_is_said_in_the_largest_unit_that_comes_out_even(duration, words):
     assert spoken(duration) == words
+
+
+@pytest.mark.parametrize("written", ["0s", "1s", "90s", "5m", "90m", "36h", "7d", "366d"])
+def test_a_duration_is_written_as_it_is_read(written):
+    assert duration(seconds(written)) == written
+
+
+@pytest.mark.parametrize("written", ["0B", "1500B", "64KiB", "3KB", "1MiB", "10MB", "1GB", "1GiB"])
+def test_a_size_is_written_as_it_is_read(written):
+    assert size(octets(written)) == written
