@@ -2,21 +2,44 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Literal
 
-from playwright.sync_api import Browser, expect
+import pytest
+from playwright.sync_api import Browser, Page, expect
 
-from tests.support.browser import axe
+from tests.journeys.ageing import older
+from tests.support.browser import axe, window
 from tests.support.house import House
+from tests.support.ledger import LOGIN, ROUTES, WHOAMI, Ledger, ledger
 from tests.support.person import Person, at_a_browser
+from tests.support.processes import Gateway, gateway
 
 SIGHTS: tuple[tuple[int, Literal["light", "dark"]], ...] = ((1280, "light"), (320, "dark"))
+APP = """
+[[app]]
+name = "ledger"
+upstream = "{upstream}"
+signin = "app"
+"""
+CHANGES_EMAIL = """
+    const form = document.createElement("form");
+    form.method = "post";
+    form.action = "/email";
+    form.innerHTML = '<input name="email" value="new@b.test">';
+    document.body.append(form);
+    form.submit();
+"""
 STICKS_OUT = "document.documentElement.scrollWidth > innerWidth"
 
 
 def is_good(person: Person) -> None:
-    """The page before them, on a desk by day and on a small phone by night."""
-    page = person.page
+    """The page before them."""
+    looks_good(person.page)
+
+
+def looks_good(page: Page) -> None:
+    """On a desk by day and on a small phone by night."""
     for width, scheme in SIGHTS:
         page.set_viewport_size({"width": width, "height": 800})
         page.emulate_media(color_scheme=scheme, reduced_motion="reduce")  # colours change at once
@@ -67,6 +90,69 @@ def test_the_pages_of_an_account_are_clean(alice: Person) -> None:
         is_good(alice)
     alice.presses("Make new codes")
     is_good(alice)
+
+
+@pytest.fixture(scope="module")
+def book() -> Iterator[Ledger]:
+    with ledger() as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def front(book: Ledger, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
+    routes = APP.format(upstream=book.url) + LOGIN + WHOAMI + ROUTES
+    with gateway(tmp_path_factory.mktemp("ledger"), routes, people={}) as started:
+        yield started
+
+
+def test_the_pages_of_an_app_with_its_own_sign_in_are_clean(browser: Browser, front: Gateway, book: Ledger) -> None:
+    with window(browser) as page:
+        page.goto(front.url + "/.gateway/account")
+        expect(page.get_by_role("heading", name="Sign in to ledger first")).to_be_visible()
+        looks_good(page)
+        page.get_by_role("link", name="Sign in to ledger").click()
+        page.fill("[name=user]", "ann")
+        page.fill("[name=pass]", "ann-own-pw1")
+        page.get_by_role("button", name="Sign in").click()
+        expect(page.get_by_text("Signed in as ann")).to_be_visible()
+        page.goto(front.url + "/.gateway/account")
+        expect(page.get_by_text("You confirm with your password for ledger. Change it there.")).to_be_visible()
+        looks_good(page)
+        page.goto(front.url)
+        older(front.folder)
+        page.evaluate(CHANGES_EMAIL)
+        expect(page.get_by_text("The password you use for ledger.")).to_be_visible()
+        page.get_by_label("Password").fill("not it")
+        page.get_by_role("button", name="Confirm").click()
+        expect(page.get_by_role("alert")).to_have_text("Wrong password.")
+        looks_good(page)
+        page.get_by_role("button", name="Not you? Sign out").click()
+        expect(page.get_by_text("You may still be signed in to ledger itself.")).to_be_visible()
+        looks_good(page)
+        page.get_by_role("link", name="Back to ledger").click()
+        expect(page.get_by_text("Signed in as ann")).to_be_visible()
+    assert book.did("ann") == []
+
+
+def test_whoever_was_signed_in_to_the_app_before_says_who_they_are(
+    browser: Browser, front: Gateway, book: Ledger
+) -> None:
+    with window(browser) as page:
+        page.context.add_cookies([{"name": "sid", "value": book.sign_in_directly("Bob"), "url": front.url}])
+        page.goto(front.url)
+        page.evaluate(CHANGES_EMAIL)
+        expect(page.get_by_label("Password")).to_be_focused()
+        looks_good(page)
+        page.get_by_label("User name").fill("ann")
+        page.get_by_label("Password").fill("ann-own-pw1")
+        page.get_by_role("button", name="Confirm").click()
+        expect(page.get_by_role("alert")).to_have_text("That is not the account you are signed in to ledger with.")
+        expect(page.get_by_label("User name")).to_have_value("Bob")
+        looks_good(page)
+        page.get_by_label("Password").fill("bob-own-pw1")
+        page.get_by_role("button", name="Confirm").click()
+        expect(page.get_by_text("Changed to new@b.test")).to_be_visible()
+    assert (book.did("ann"), book.did("Bob")) == ([], ["email new@b.test"])
 
 
 def tab_to(person: Person, name: str) -> None:
