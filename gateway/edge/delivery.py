@@ -12,6 +12,7 @@ from gateway.edge import websocket
 from gateway.edge.answers import NEVER_CACHED, Send
 from gateway.edge.body import Body, Receive
 from gateway.edge.gate import Gate, Visit
+from gateway.edge.inject import Injection, asks, fields_for, injection
 from gateway.edge.relay import Watch, relay
 from gateway.edge.upstream import Outgoing
 from gateway.errors import StoreError
@@ -36,11 +37,32 @@ async def deliver(
     """Send it upstream and stream the answer back; what a sensitive route answered is not cached."""
     request = visit.request
     fields = upstream_fields(visit, decision)
+    scripted = visit.gate.app.inject and asks(request)
+    if scripted:
+        fields = fields_for(fields)
     if watch is not None and watch.peek:
         fields = [field for field in fields if field[0] != b"accept-encoding"]
     outgoing = Outgoing(request.method.encode(), request.target, fields, body_length(request.headers))
     more = (*NEVER_CACHED, *extra) if decision.routes else extra
-    await relay(visit.gate.upstream, outgoing, body.receive, send, fresh=fresh_connection, extra=more, watch=watch)
+    await relay(
+        visit.gate.upstream,
+        outgoing,
+        body.receive,
+        send,
+        fresh=fresh_connection,
+        extra=more,
+        watch=watch,
+        rewrite=partial(_with_script, visit) if scripted else None,
+    )
+
+
+def _with_script(visit: Visit, status: int, headers: list[Field]) -> Injection | None:
+    gate, request = visit.gate, visit.request
+
+    def left_alone(why: str) -> None:
+        gate.complain(f"{gate.app.name}: {request.path.decode('latin-1')!r}: {why}")
+
+    return injection(request, status, headers, origin=gate.app.origin, log=left_alone)
 
 
 async def tunnel(visit: Visit, decision: Forward, scope: Any, receive: Receive, send: Send) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -44,6 +44,7 @@ class Gate:
     upstream: Upstream
     renderer: Renderer
     audit: Audit
+    complain: Callable[[str], None]  # to the operator
     applogin: AppLogin | None  # where the app keeps its own login
     inspect_max: int  # bytes of a body read to judge it: the most that any route may hold
 
