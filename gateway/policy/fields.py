@@ -126,13 +126,21 @@ def _is(word: str, value: str) -> bool:
     left = _dropped(word).sub("", value.lower())
     if "*" not in word:
         return left == word
-    return any(_glob(word).fullmatch(each) for each in (left, _spelled(value)))
+    return any(_fits(word, each) for each in (left, _spelled(value)))
 
 
-@lru_cache(1024)
-def _glob(word: str) -> re.Pattern[str]:
-    """`*` in a word stands for any characters."""
-    return re.compile(".*".join(re.escape(part) for part in word.split("*")), re.DOTALL)
+def _fits(word: str, value: str) -> bool:
+    """`*` in a word stands for any characters. Never a regular expression: values are as long as clients like."""
+    first, *middle, last = word.split("*")
+    if len(value) < len(first) + len(last) or not (value.startswith(first) and value.endswith(last)):
+        return False
+    at, end = len(first), len(value) - len(last)
+    for part in middle:
+        found = value.find(part, at, end)
+        if found < 0:
+            return False
+        at = found + len(part)
+    return True
 
 
 @lru_cache(1024)
