@@ -8,7 +8,6 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable
 from dataclasses import replace
-from functools import lru_cache
 from typing import Any
 
 from gateway.audit import Audit
@@ -122,7 +121,7 @@ class Assembly:
             upstream=Upstream(app.upstream),
             renderer=self._renderer,
             audit=self._audit,
-            complain=lru_cache(256)(complain),
+            complain=complain,
             inspect_max=max((route.hold_max for route in table), default=app.hold_max),
         )
 

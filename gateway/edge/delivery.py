@@ -60,7 +60,9 @@ def _with_script(visit: Visit, status: int, headers: list[Field]) -> Injection |
     gate, request = visit.gate, visit.request
 
     def left_alone(why: str) -> None:
-        gate.complain(f"{gate.app.name}: {request.path.decode('latin-1')!r}: {why}")
+        if why not in gate.told:  # once: whoever can ask for pages must not fill a log
+            gate.told.add(why)
+            gate.complain(f"{gate.app.name}, first seen at {request.path.decode('latin-1')!r}: {why}")
 
     return injection(request, status, headers, origin=gate.app.origin, log=left_alone)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from gateway.audit import Audit, Event
@@ -47,6 +47,7 @@ class Gate:
     complain: Callable[[str], None]  # to the operator
     applogin: AppLogin | None  # where the app keeps its own login
     inspect_max: int  # bytes of a body read to judge it: the most that any route may hold
+    told: set[str] = field(default_factory=set)  # what the operator need not hear twice
 
 
 @dataclass(frozen=True, slots=True)
