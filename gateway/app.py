@@ -22,7 +22,7 @@ from uvicorn.supervisors.multiprocess import Multiprocess
 
 from gateway.assembly import Assembly, complain
 from gateway.audit import Audit
-from gateway.config.load import load
+from gateway.config.load import check, load
 from gateway.edge.render import Renderer
 from gateway.edge.server import serve_config
 from gateway.errors import ConfigError, GatewayError, StoreError
@@ -42,6 +42,7 @@ class Gateway:
         self._audit = Audit(sys.stdout.buffer)
         self._renderer = Renderer()
         self._now = Assembly(load(path, env=os.environ), self._audit, self._renderer)
+        self._listening = self._now.settings.listen
         self._retired: list[tuple[Assembly, float]] = []
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
@@ -52,13 +53,18 @@ class Gateway:
 
     def reload(self) -> None:
         """Put the file as it is now to work, or say why not. Requests under way finish on the old one."""
+        report = check(self._path, env=os.environ)
         try:
-            fresh = Assembly(load(self._path, env=os.environ), self._audit, self._renderer, self._now)
+            fresh = Assembly(report.good(), self._audit, self._renderer, self._now)
         except (ConfigError, StoreError) as error:
             complain(f"not reloaded, the last good configuration goes on:\n{error}")
             return
         self._retired.append((self._now, asyncio.get_running_loop().time() + DRAIN))
         self._now = fresh
+        for line in report.warnings:
+            complain(f"warning: {line}")
+        if fresh.settings.listen != self._listening:
+            complain(f"goes on listening on {_written(*self._listening)}: another address needs a restart")
         complain(f"reloaded {self._path}")
 
     async def _lifespan(self, receive: Any, send: Any) -> None:
@@ -134,6 +140,8 @@ def serve(path: Path, workers: int) -> int:
     settings = load(path, env=os.environ)
     os.environ[CONFIG] = str(path.resolve())
     listening = _listen(*settings.listen)
+    apps = ", ".join(f"{app.name} ({app.origin})" for app in settings.apps)
+    complain(f"listening on {_written(*settings.listen)} for {apps}")
     app = "gateway.app:from_environment"
     config = uvicorn.Config(app, factory=True, workers=workers, log_level="warning", **serve_config())
     if workers > 1:
@@ -150,6 +158,10 @@ def _listen(host: str, port: int) -> socket.socket:
     try:
         listening = socket.create_server((host, port), family=family, backlog=2048)
     except OSError as error:
-        raise GatewayError(f"cannot listen on {host}:{port}: {error.strerror}") from error
+        raise GatewayError(f"cannot listen on {_written(host, port)}: {error.strerror}") from error
     listening.set_inheritable(True)
     return listening
+
+
+def _written(host: str, port: int) -> str:
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"

@@ -6,6 +6,7 @@ import argparse
 import os
 import sys
 from collections.abc import Sequence
+from importlib import metadata
 from pathlib import Path
 
 from gateway import cli_demo, cli_explain, cli_people
@@ -67,10 +68,19 @@ def _workers(text: str) -> int:
     return int(text)
 
 
+class _Version(argparse.Action):
+    """Looked up when it is asked for: every other command starts without reading what is installed."""
+
+    def __call__(self, parser: argparse.ArgumentParser, *_: object) -> None:
+        print(f"gateway {metadata.version('stepup-gateway')}")
+        parser.exit()
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="gateway", description="A reverse proxy that asks again before the sensitive things."
     )
+    parser.add_argument("--version", action=_Version, nargs=0, help="print it")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     config = argparse.ArgumentParser(add_help=False)
     config.add_argument("--config", type=Path, default=Path("routes.toml"), metavar="F", help="default: routes.toml")
