@@ -115,7 +115,7 @@ def test_no_language_is_too_wide_for_a_small_phone(browser: Browser, pages: Page
             assert (name, page.evaluate(STICKS_OUT)) == (name, False)
 
 
-@pytest.mark.parametrize("name", ["confirm-password", "signin", "account"])
+@pytest.mark.parametrize("name", ["confirm-name", "signin", "app-signin", "account"])
 def test_everything_to_press_is_large_enough_for_a_finger(browser: Browser, pages: Pages, name: str) -> None:
     with window(browser, width=320) as page:
         page.goto(pages.url(name))
