@@ -5,8 +5,10 @@ The app is told what it would be told of that person's browser behind the gatewa
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Sequence
 from email.utils import parsedate_to_datetime
+from functools import partial
 from urllib.parse import SplitResult, urlsplit
 
 from gateway.identity.forms import Sent
@@ -20,6 +22,9 @@ Tell = Callable[[str], None]
 """Takes one plain line for each step; no password, no cookie and no hidden value is ever in it."""
 
 MOST_REDIRECTS = 5
+
+READ_AT_ONCE = 1 << 16
+"""Bytes of a page that are read within a few milliseconds."""
 
 LONG_AGO = 366 * 86400.0
 """Without a Date: what is over by then was sent to be over."""
@@ -54,9 +59,10 @@ class Site:
 
     def fields(self, address: str) -> list[Field]:
         """What every request to it carries, for somebody at that address."""
+        client = [(b"X-Forwarded-For", address.encode("ascii", "ignore"))] if address else []
         return [
             (b"Host", self._host),
-            (b"X-Forwarded-For", address.encode("ascii", "ignore")),
+            *client,
             (b"X-Forwarded-Proto", self._proto),
             (b"X-Forwarded-Host", self._host),
         ]
@@ -119,6 +125,8 @@ class Conversation:
     def __init__(self, client: Client, site: Site, address: str, tell: Tell) -> None:
         self.site, self.tell, self.target = site, tell, ""
         self._client, self._address, self._jar = client, address, Jar()
+        self._method = "GET"
+        self._read: tuple[Answer, Page] | None = None
 
     async def get(self, target: str) -> Answer:
         """One step. Raises UpstreamError, as `send` does."""
@@ -163,10 +171,12 @@ class Conversation:
         there = self.leads_to(answer)
         return f"{answer.status} to {shown(there) if there else 'another place than this app'}"
 
-    def page(self, answer: Answer) -> Page:
-        """What stands in it."""
-        text, codec = decoded(answer.body, answer.field(b"content-type").decode("latin-1"))
-        return Page(text, self.site.origin + self.target, codec, whole=answer.whole)
+    async def page(self, answer: Answer) -> Page:
+        """What stands in the answer at hand. A long one is read in a thread."""
+        if self._read is None or self._read[0] is not answer:
+            make = partial(_page, answer, self.site.origin + self.target)
+            self._read = answer, make() if len(answer.body) <= READ_AT_ONCE else await asyncio.to_thread(make)
+        return self._read[1]
 
     async def _ask(self, method: str, target: str, more: list[Field], body: bytes) -> Answer:
         before, self.target, self._method = self.target, target, method
@@ -187,6 +197,11 @@ class Conversation:
         answer = await self._client.ask(method, target, fields, body)
         self._jar.take(target, answer.headers)
         return answer
+
+
+def _page(answer: Answer, url: str) -> Page:
+    text, codec = decoded(answer.body, answer.field(b"content-type").decode("latin-1"))
+    return Page(text, url, codec, whole=answer.whole)
 
 
 def shown(target: str) -> str:

@@ -24,7 +24,7 @@ class Field(NamedTuple):
 
 
 class Button(NamedTuple):
-    """The one that Enter presses: the first. What it says about the form's own goes first; "" for nothing."""
+    """The one that Enter presses: the first that can be. What it says of action, method and enctype goes first."""
 
     name: str
     value: str

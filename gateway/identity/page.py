@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from html.parser import HTMLParser
+from functools import cached_property
 from urllib.parse import quote, urljoin, urlsplit
 
 from gateway.identity.forms import MULTIPART, PLAIN, URLENCODED, Button, Field, Form
+from gateway.identity.markup import Start, tokens
 
 _EDGES = re.compile(r"^[\x00-\x20]+|[\x00-\x20]+$|[\t\r\n]+")
 """What browsers drop of an address (WHATWG URL, 4.4)."""
@@ -23,16 +24,23 @@ class Page:
     `classes` the class names in it, lower case."""
 
     def __init__(self, text: str, url: str, codec: str = "utf-8", *, whole: bool = True) -> None:
-        parser = _Parser()
-        parser.feed(text)
-        parser.close()
-        base = joined(url, parser.base) if parser.base else url
-        forms = [draft for draft in parser.forms if whole or draft.closed]
+        reader = _Reader()
+        reader.read(text)
+        base = joined(url, reader.base) if reader.base else url
+        for entry in reader.entries:
+            owner = reader.by_id.get(entry.id) if entry.id else entry.owner
+            if owner is not None:
+                owner.entries.append(entry)
         self.url = url
-        self.forms = tuple(_form(draft, parser.entries, url, base, codec) for draft in forms)
-        self.links = tuple(dict.fromkeys(link for said in parser.links if (link := joined(base, said))))
-        self.frames = tuple(parser.frames)
-        self.classes = frozenset(parser.classes)
+        self.forms = tuple(_form(draft, url, base, codec) for draft in reader.forms if whole or draft.closed)
+        self.frames = tuple(reader.frames)
+        self.classes = frozenset(reader.classes)
+        self._base, self._links = base, tuple(dict.fromkeys(reader.links))
+
+    @cached_property
+    def links(self) -> tuple[str, ...]:
+        """Where links lead, absolute and without fragment."""
+        return tuple(dict.fromkeys(link for said in self._links if (link := joined(self._base, said))))
 
 
 def joined(base: str, said: str) -> str:
@@ -40,8 +48,8 @@ def joined(base: str, said: str) -> str:
     is none."""
     try:
         parts = urlsplit(urljoin(base, _EDGES.sub("", said)))
-        plain = quote(parts._replace(fragment="").geturl(), safe="!\"$%&'()*+,-./:;<=>?@[\\]^_`{|}~")
-        return plain.replace('"', "%22") if parts.scheme in {"http", "https"} and parts.hostname else ""
+        plain = quote(parts._replace(fragment="").geturl(), safe="!$%&'()*+,-./:;=?@[\\]^_{|}~")
+        return plain if parts.scheme in {"http", "https"} and parts.hostname else ""
     except ValueError:
         return ""
 
@@ -52,6 +60,7 @@ class _Draft:
     def __init__(self, said: Mapping[str, str]) -> None:
         self.said = said
         self.closed = False
+        self.entries: list[_Entry] = []
 
 
 @dataclass
@@ -60,15 +69,18 @@ class _Entry:
     id: str  # of the form it names, "" for none
     tag: str
     said: Mapping[str, str]
+    disabled: bool
     text: list[str] = field(default_factory=list)
     options: list[tuple[Mapping[str, str], list[str]]] = field(default_factory=list)
 
 
-class _Parser(HTMLParser):
+class _Reader:
+    """Goes through a page once."""
+
     def __init__(self) -> None:
-        super().__init__()
         self.base = ""
         self.forms: list[_Draft] = []
+        self.by_id: dict[str, _Draft] = {}
         self.entries: list[_Entry] = []
         self.links: list[str] = []
         self.frames: list[str] = []
@@ -79,23 +91,29 @@ class _Parser(HTMLParser):
         self._templates = 0
         self._disabled = [False]
 
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        said: dict[str, str] = {}
-        for name, value in attrs:
-            said.setdefault(name, value or "")
-        if self._open is not None and self._open.tag == "textarea":
-            return
-        self._templates += tag == "template"
-        if self._templates:
-            return
+    def read(self, page: str) -> None:
+        for token in tokens(page):
+            if isinstance(token, str):
+                self._text(token)
+            elif isinstance(token, Start):
+                self._templates += token.name == "template"
+                if not self._templates:
+                    self._start(token.name, token.said)
+            elif token.name == "template":
+                self._templates = max(0, self._templates - 1)
+            elif not self._templates:
+                self._end(token.name)
+
+    def _start(self, tag: str, said: Mapping[str, str]) -> None:
         self.classes.update(said.get("class", "").lower().split())
         if tag == "form" and self._form is None:
             self._form = _Draft(said)
             self.forms.append(self._form)
+            self.by_id.setdefault(said.get("id", ""), self._form)
         elif tag == "fieldset":
             self._disabled.append(self._disabled[-1] or "disabled" in said)
-        elif tag == "base" and not self.base:
-            self.base = said.get("href", "")
+        elif tag == "base":
+            self.base = self.base or said.get("href", "")
         elif tag in {"a", "area"} and "href" in said:
             self.links.append(said["href"])
         elif tag in {"iframe", "script"} and "src" in said:
@@ -104,50 +122,39 @@ class _Parser(HTMLParser):
             self._option = []
             self._open.options.append((said, self._option))
         elif tag in ENTRIES:
-            self._entry(tag, said)
+            entry = _Entry(self._form, said.get("form", ""), tag, said, self._disabled[-1] or "disabled" in said)
+            self.entries.append(entry)
+            self._open, self._option = (None if tag == "input" else entry), None
 
-    def _entry(self, tag: str, said: dict[str, str]) -> None:
-        if self._disabled[-1]:
-            said["disabled"] = ""
-        entry = _Entry(self._form, said.get("form", ""), tag, said)
-        self.entries.append(entry)
-        self._open, self._option = (None if tag == "input" else entry), None
-
-    def handle_endtag(self, tag: str) -> None:
+    def _end(self, tag: str) -> None:
         if self._open is not None and tag == self._open.tag:
             self._open = self._option = None
-        elif self._open is not None and self._open.tag == "textarea":
-            return
-        if tag == "template":
-            self._templates = max(0, self._templates - 1)
-        elif tag == "form" and self._form is not None and not self._templates:
+        elif tag == "form" and self._form is not None:
             self._form.closed, self._form = True, None
         elif tag == "fieldset" and len(self._disabled) > 1:
             self._disabled.pop()
         elif tag == "option":
             self._option = None
 
-    def handle_data(self, data: str) -> None:
+    def _text(self, said: str) -> None:
         if self._option is not None:
-            self._option.append(data)
+            self._option.append(said)
         elif self._open is not None and self._open.tag == "textarea":
-            self._open.text.append(data)
+            self._open.text.append(said)
 
 
-def _form(draft: _Draft, entries: Iterable[_Entry], url: str, base: str, codec: str) -> Form:
-    id = draft.said.get("id", "")
-    mine = [entry for entry in entries if (entry.id == id if entry.id else entry.owner is draft)]
+def _form(draft: _Draft, url: str, base: str, codec: str) -> Form:
     fields: list[Field] = []
     submit: Button | None = None
-    for entry in mine:
+    for entry in draft.entries:
         kind, said = _type(entry), entry.said
+        if entry.disabled:
+            continue
         if kind in BUTTONS:
             submit = submit or _button(said, kind)
-        elif "disabled" not in said and said.get("name") and kind not in NEVER_SENT:
+        elif said.get("name") and kind not in NEVER_SENT:
             fields += _fields(entry, kind)
     pressed = submit or Button("", "", "")
-    if submit is not None and submit.type == "off":
-        submit = None
     action = pressed.action or draft.said.get("action", "").strip()
     method = (pressed.method or draft.said.get("method", "")).strip().upper()
     enctype = (pressed.enctype or draft.said.get("enctype", "")).strip().lower()
@@ -172,9 +179,6 @@ def _type(entry: _Entry) -> str:
 
 
 def _button(said: Mapping[str, str], kind: str) -> Button:
-    """A first button that is disabled is pressed by nobody, nor is a later one in its place (HTML, 4.10.21.2)."""
-    if "disabled" in said:
-        return Button("", "", "off")
     over = [said.get(f"form{key}", "").strip() for key in ("action", "method", "enctype")]
     return Button(said.get("name", ""), said.get("value", ""), kind, *over)
 

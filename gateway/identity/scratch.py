@@ -39,14 +39,13 @@ class Scratch:
         form, target = found
         answer = await self._post(form, target, typed)
         self._tell(f"{form.method} {shown(target)}: {self._talk.outcome(answer)}")
-        declined = self._judge(answer, typed)
-        if declined is None:
+        blocked = self._blocked(answer)
+        if blocked is not None:
+            return self._declined(blocked)
+        if await self._lets_in(answer, typed):
             self.entered = True
             return await self._accepted(name, answer, typed)
-        if declined.reason is Reason.APP_CHANGED and answer.redirects:
-            after = await self._talk.settled(answer)
-            return declined if after is None else self._refused(after, typed)
-        return declined
+        return await self._refused(answer, typed)
 
     async def leave(self) -> None:
         """Sign out again. Raises UpstreamError."""
@@ -56,7 +55,7 @@ class Scratch:
         if self._landing is not None:
             landed = await self._talk.settled(self._landing)
             if landed is not None:
-                self._seen.insert(0, self._talk.page(landed))
+                self._seen.insert(0, await self._talk.page(landed))
         await sign_out(self._talk, Described(self._login.logout), self._seen)
 
     async def _open(self, typed: dict[str, str]) -> tuple[Form, str] | Declined:
@@ -70,7 +69,7 @@ class Scratch:
             if settled is None:
                 return self._declined(Reason.APP_CHANGED)
             answer, told = settled, "that page"
-        page = self._talk.page(answer)
+        page = await self._talk.page(answer)
         found = self._form(page, typed)
         if found is not None:
             self._tell(f"{told}, a form with {len(found[0].fields)} fields")
@@ -113,31 +112,29 @@ class Scratch:
             self.posted = False
             raise
 
-    def _judge(self, answer: Answer, typed: dict[str, str]) -> Declined | None:
-        """None for a success. What says that it is none goes before what looks like one."""
+    async def _lets_in(self, answer: Answer, typed: dict[str, str]) -> bool:
+        """Whether it is a success as described, and does not show the form again."""
         success = self._login.success
-        blocked = self._blocked(answer)
-        if blocked is not None:
-            return self._declined(blocked)
-        if not answer.redirects and self._form(self._talk.page(answer), typed) is not None:
-            return self._refused(answer, typed)
+        if not answer.redirects and self._form(await self._talk.page(answer), typed) is not None:
+            return False
         if success.body_not and not answer.whole:
             self._tell("that page is too long to be judged by what does not stand in it")
-            return self._declined(Reason.APP_CHANGED)
+            return False
         body = answer.text if success.reads else ""
-        if succeeded(success, self._talk.target, answer.status, answer.headers, body):
-            return None
-        return self._refused(answer, typed)
+        return succeeded(success, self._talk.target, answer.status, answer.headers, body)
 
-    def _refused(self, answer: Answer, typed: dict[str, str]) -> Declined:
-        """Why that answer is no success."""
-        page = self._talk.page(answer)
+    async def _refused(self, answer: Answer, typed: dict[str, str]) -> Declined:
+        """Why that answer, or the one it leads to, is no success."""
+        settled = await self._talk.settled(answer)
+        if settled is None:
+            return self._declined(Reason.APP_CHANGED)
+        page = await self._talk.page(settled)
         form = self._form(page, typed)
-        blocked = self._blocked(answer, page, form[0] if form else None)
+        blocked = self._blocked(settled, page, form[0] if form else None)
         if blocked is not None:
             return self._declined(blocked)
         said = self._login.success.body_not
-        if form is not None or answer.status == 401 or (said and wording.find(said, answer.text) is not None):
+        if form is not None or settled.status == 401 or (said and wording.find(said, settled.text) is not None):
             self._tell("which is the answer to a wrong name or password")
             return self._declined(Reason.WRONG)
         self._tell("which is neither a success as described nor the form again")
@@ -158,21 +155,21 @@ class Scratch:
 
     async def _accepted(self, name: str, answer: Answer, typed: dict[str, str]) -> Attempt:
         """The app said yes; to whom, it is asked, where it can be."""
-        if self._login.whoami is None:
-            self._landing = answer
+        whoami, at = self._login.whoami, self._talk.target
+        self._landing = answer
+        if whoami is None:
             return Accepted(name if self._login.username else OWNER)
-        at = self._talk.target
-        reply = await self._talk.get(self._login.whoami.target)
+        reply = await self._talk.get(whoami.target)
         found = named(self._login, reply)
         who = "nobody" if found is None else found
-        self._tell(f"who am I: GET {self._login.whoami.target}: {self._talk.outcome(reply)}, {who}")
-        self._seen = [self._talk.page(reply)]
-        self._talk.target, self._landing = at, answer
+        self._tell(f"who am I: GET {whoami.target}: {self._talk.outcome(reply)}, {who}")
+        if self._login.logout is not None:
+            self._seen = [await self._talk.page(reply)]
+        self._talk.target = at  # where the answer's own redirect is read from
         if found is not None:
             return Accepted(found)
-        landed = await self._talk.settled(answer)
         self._landing = None
-        return self._declined(Reason.APP_CHANGED) if landed is None else self._refused(landed, typed)
+        return await self._refused(answer, typed)
 
     def _declined(self, reason: Reason) -> Declined:
         return Declined(reason, self.posted)

@@ -51,7 +51,7 @@ async def _by_link(talk: Conversation, described: Described, target: str) -> Non
 
 async def _once_more(talk: Conversation, described: Described, answer: Answer) -> bool:
     """A page that asks whether one really wants to is told so; whether it was one."""
-    form = None if answer.redirects else _form(talk, described, talk.page(answer))
+    form = None if answer.redirects else _form(talk, described, await talk.page(answer))
     if form is None:
         return False
     _outcome(talk, form[0].method, form[1], await talk.send(form[0].filled({}), form[1]))

@@ -5,11 +5,16 @@ from __future__ import annotations
 import html
 import json
 import re
+from bisect import bisect_right
+from itertools import islice
 
 from gateway.errors import UpstreamBroken
 from gateway.identity.http import Answer
 from gateway.policy import wording
 from gateway.policy.login import OWNER, Login
+
+MOST_PLACES = 100
+"""Of a page that are compared; in more nobody would name themself."""
 
 _TAG = re.compile(r"<(/?)script\b", re.IGNORECASE)
 
@@ -26,23 +31,26 @@ def named(login: Login, answer: Answer) -> str | None:
     text = answer.text
     if not login.username:
         return OWNER if wording.find(login.whoami.pattern, text) is not None else None
-    kind = answer.field(b"content-type").lower()
-    found = {
-        _plain(each[1], _coded(kind, text, each.start(1)))
-        for each in wording.compile(login.whoami.pattern).finditer(text)
-    }
+    coded = _Coded(answer.field(b"content-type").lower(), text)
+    places = wording.compile(login.whoami.pattern).finditer(text)
+    found = {_plain(place[1], coded.at(place.start(1))) for place in islice(places, MOST_PLACES + 1)}
     name = found.pop() if len(found) == 1 else None
     return name if name and name.isprintable() and name == name.strip() else None
 
 
-def _coded(kind: bytes, text: str, at: int) -> str:
-    """How a name is written at that place: "json" (also in a page's scripts), "html" or "text"."""
-    if b"json" in kind or b"javascript" in kind:
-        return "json"
-    if b"text/plain" in kind:
-        return "text"
-    before = [tag[1] for tag in _TAG.finditer(text, 0, at)]
-    return "json" if before and not before[-1] else "html"
+class _Coded:
+    """How a name is written at some place of a page: "json" (also in a page's scripts), "html" or "text"."""
+
+    def __init__(self, kind: bytes, text: str) -> None:
+        json, plain = b"json" in kind or b"javascript" in kind, b"text/plain" in kind
+        self._whole = "json" if json else "text" if plain else ""
+        tags = [] if self._whole else list(_TAG.finditer(text))
+        self._ends = [tag.end() for tag in tags]
+        self._opens = [not tag[1] for tag in tags]
+
+    def at(self, place: int) -> str:
+        before = bisect_right(self._ends, place)
+        return self._whole or ("json" if before and self._opens[before - 1] else "html")
 
 
 def _plain(said: str, coded: str) -> str | None:

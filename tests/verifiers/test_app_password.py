@@ -21,10 +21,12 @@ RIGHT = "correct horse"
 CONFIRMED = Verified(AuthEvent("password", NOW, ("pwd",)), "")
 
 
+NAMES = {"alice": "alice", "Alice": "Alice", "alice@example.test": "alice", "a:b": "a:b"}
+"""Who is who, by what they may type."""
+
+
 class People:
     """An app of people and their passwords, who may sign in by their address too. It notes what it is asked."""
-
-    NAMES = {"alice": "alice", "Alice": "Alice", "alice@example.test": "alice", "a:b": "a:b"}
 
     def __init__(self, says: Declined | None = None, busy: bool = False) -> None:
         self.asked: list[tuple[str, str, str]] = []
@@ -36,7 +38,7 @@ class People:
             raise Busy("too many")
         if self._says is not None:
             return self._says
-        known = self.NAMES.get(name)
+        known = NAMES.get(name)
         return Accepted(known) if known and password == RIGHT else Declined(Reason.WRONG)
 
 
