@@ -16,7 +16,9 @@ from gateway.edge.gate import Visit
 from gateway.edge.relay import Watch
 from gateway.errors import GatewayError, StoreError, UpstreamError
 from gateway.flows.applogin import AppLogin, Opened
-from gateway.policy.facts import Reason
+from gateway.policy.facts import Reason, Request
+from gateway.policy.forms import Body as Unread
+from gateway.policy.forms import in_body
 from gateway.policy.headers import Field, own_cookie
 from gateway.policy.jar import Change, changes
 from gateway.policy.login import Typed, succeeded, typed
@@ -36,19 +38,33 @@ class Wait:
 async def observed(visit: Visit, login: AppLogin, readings: frozenset[str], body: Body) -> Watch | Wait | None:
     """What to look for in the answer to this request; None: nothing."""
     request = visit.request
-    match = login.signin.match(request, readings)
+    match, unseen = login.signin.match(request, readings), False
     if match.routes or match.undecided:
         read = await body.whole(LARGEST)
-        said = typed(login.login, request, read) if login.signin.settle(match, request, read) else None
+        unseen = bool(login.signin.settle(match, request, read))
+        said = typed(login.login, request, read) if unseen else None
         if said is not None:
             return await _signing_in(visit, login, said)
     if visit.session is None or not login.shows(request):
         return None
+    if unseen:
+        return Unseen(visit, login)
     match = login.signout.match(request, readings)
     leaves = bool(match.routes)
     if match.undecided:
         leaves = bool(login.signout.settle(match, request, await body.whole(LARGEST)))
     return SigningOut(visit, login) if leaves else Moving(visit, login)
+
+
+async def signs_in(request: Request, login: AppLogin, readings: frozenset[str], body: Body, most: int) -> bool:
+    """Whether the app may take this request for a sign-in, as far as `most` bytes of it can be read. Who sends it is
+    then not yet who it is carried out for."""
+    match = login.like_signin.match(request, readings)
+    if match.routes or not match.undecided:
+        return bool(match.routes)
+    read = await body.whole(most)
+    clear = not isinstance(in_body(request, read), Unread)
+    return clear and bool(login.like_signin.settle(match, request, read))
 
 
 async def _signing_in(visit: Visit, login: AppLogin, said: Typed) -> Watch | Wait | None:
@@ -85,7 +101,7 @@ class Moving:
         visit, request, session = self.visit, self.visit.request, self.visit.session
         if session is None or not self.login.shows(request):
             return ()
-        if not self.login.binding.after(request, changed):
+        if not any(self.login.binding.after(request, changed)):
             return await self.ended()
         marks = bound_marks(visit)
         new = self.login.binding.moved(session.ref, request, marks, changed)
@@ -104,6 +120,15 @@ class Moving:
         return [visit.gate.cookies.clear(SESSION), visit.gate.cookies.clear(BOUND)]
 
 
+class Unseen(Moving):
+    """It may be a sign-in, but nobody can tell whose: the app's cookies may be another person's afterwards."""
+
+    async def moved(self, changed: Sequence[Change]) -> Sequence[Field]:
+        if self.login.login.whoami is None:  # else it is asked, where that matters
+            changed = [(name, None) for name, _ in changed]
+        return await super().moved(changed)
+
+
 class SigningOut(Moving):
     """It is the app's sign-out, unless the app refuses it."""
 
@@ -111,7 +136,7 @@ class SigningOut(Moving):
         return await self.ended() if status < 400 else await super().answered(status, headers, body)
 
 
-class SigningIn(Moving):
+class SigningIn(Unseen):
     """It is the app's sign-in, and was not too much."""
 
     def __init__(self, visit: Visit, login: AppLogin, said: Typed, nobody: bool) -> None:

@@ -12,17 +12,17 @@ from __future__ import annotations
 import asyncio
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol, TypeVar
 from weakref import WeakValueDictionary
 
 from gateway.config.secrets import Keyring
-from gateway.flows.binding import Binding
+from gateway.flows.binding import Binding, Standing
 from gateway.flows.proof import Prover
 from gateway.flows.sessions import Found, Sessions, key_of
 from gateway.policy.credentials import name_of, of_app
 from gateway.policy.facts import AuthEvent, Headers, Reason, Request, Session
-from gateway.policy.jar import Change, Names, after, every
+from gateway.policy.jar import Change, Names, Pair, after, every
 from gateway.policy.login import Accepted, Attempt, Login, Typed
 from gateway.policy.routes import RouteTable
 
@@ -81,6 +81,7 @@ class AppLogin:
         self.names = Names(login.cookies)
         self.binding = Binding(keyring, self.names)
         self.signin = RouteTable((login.request,))
+        self.like_signin = RouteTable((replace(login.request, methods=None),))  # apps may take it by any method
         self.signout = RouteTable(() if login.logout is None else (login.logout,))
         self._app = app
         self._identity = identity
@@ -90,20 +91,23 @@ class AppLogin:
         self._opened: dict[bytes, tuple[float, Opened]] = {}
         self._locks: WeakValueDictionary[bytes, asyncio.Lock] = WeakValueDictionary()
 
-    def bound(self, found: Found, request: Request, marks: bytes) -> bool:
-        """Whether that session is the one of these app cookies; with none of them there is nothing to contradict it."""
-        return self.binding.holds(found.session.ref, self.binding.shown(request.headers), marks)
+    def standing(self, session: Session, request: Request, marks: bytes) -> Standing:
+        """How well that session goes with these app cookies."""
+        return self.binding.standing(session.ref, self.binding.shown(request.headers), marks)
 
     def shows(self, request: Request) -> bool:
         """Whether the app can know anybody by this request."""
         return bool(self.binding.shown(request.headers))
 
-    async def contradicted(self, session: Session, request: Request) -> bool:
-        """Whether the app says that it is somebody else by now. That it knows nobody on this path proves nothing."""
+    async def contradicted(self, session: Session, request: Request, marks: bytes) -> bool:
+        """Whether the app says that it is somebody else by now. Where it says nothing, because not every cookie is for
+        every path, only cookies that it set for this very person are believed."""
         who = await self._who(request)
-        return who is not None and who != name_of(session.subject)
+        if who is None:
+            return self.standing(session, request, marks) is not Standing.OWN
+        return who != name_of(session.subject)
 
-    async def take_over(self, request: Request, expired: Session | None) -> Opened | Nobody:
+    async def take_over(self, request: Request, expired: Session | None, marks: bytes) -> Opened | Nobody:
         """A session without proof for somebody the app knows; `expired` is a bound one of ours that ran out."""
         if not self.shows(request):
             return Nobody(Reason.ANONYMOUS)
@@ -111,7 +115,7 @@ class AppLogin:
         if who is None:
             if self.login.whoami is not None:
                 return Nobody(Reason.ANONYMOUS)
-            if expired is None:
+            if expired is None or self.standing(expired, request, marks) is not Standing.OWN:
                 return Nobody(Reason.NOT_OBSERVED)
             who = name_of(expired.subject)
         key = _sum(request)
@@ -126,7 +130,10 @@ class AppLogin:
             found = await self._sessions.find(opened.token, self._app, int(request.now))
             if found is not None and found.alive and not found.session.superseded:
                 return opened
-        made = await self._open(who, (), request, self.binding.shown(request.headers))
+        shown = self.binding.shown(request.headers)
+        told = self.login.whoami is not None  # else they are those of the session that ran out
+        own, beside = ([], shown) if told else (shown, [])
+        made = await self._open(who, (), request, own, beside)
         if isinstance(made, Opened):
             _remember(self._opened, key, (request.now, made))
         return made
@@ -156,19 +163,20 @@ class AppLogin:
             kept = tuple(field for field in request.headers if field[0] != b"cookie")
             who = await self._ask((*kept, (b"cookie", cookies)), request)
         proved = nobody_before or await self._proves(who, said, request)
-        shown = self.binding.after(request, changed)
-        if who is None or not proved or not shown:
+        own, kept = self.binding.after(request, changed)
+        beside = kept if nobody_before else []
+        if who is None or not proved or not (own or beside):
             return Nobody(Reason.NOT_OBSERVED)
         await self._prover.throttle.right(subject)
         event = AuthEvent("password", int(request.now), ("pwd",))
-        return await self._open(who, (event,), request, shown)
+        return await self._open(who, (event,), request, own, beside)
 
     async def _proves(self, who: str | None, said: Typed, request: Request) -> bool:
         attempt = await self._identity.sign_in(said.name, said.password, address=request.client)
         return isinstance(attempt, Accepted) and attempt.name == who
 
     async def _open(
-        self, name: str, events: tuple[AuthEvent, ...], request: Request, shown: Sequence[tuple[bytes, bytes]]
+        self, name: str, events: tuple[AuthEvent, ...], request: Request, own: Sequence[Pair], beside: Sequence[Pair]
     ) -> Opened | Nobody:
         subject = of_app(self._app, name)
         if (await self._prover.credentials(subject)).disabled:
@@ -177,7 +185,7 @@ class AppLogin:
         token, session = await self._sessions.open(
             self._app, subject, events, address=request.client, agent=agent, now=int(request.now)
         )
-        return Opened(token, session, self.binding.mark(session.ref, shown))
+        return Opened(token, session, self.binding.marks(session.ref, own, beside))
 
     async def _who(self, request: Request) -> str | None:
         """The app's word, not older than a minute; None too where it cannot be asked."""
