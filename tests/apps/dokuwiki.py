@@ -82,8 +82,13 @@ def _serve(folder: Path, port: int) -> Program:
 def sign_in(visitor: Visitor, password: str) -> None:
     """To the gateway as alice, and to the wiki as its administrator, with the form of each."""
     visitor.sign_in("alice", password)
+    sign_in_to_wiki(visitor, "admin", WIKI_PASSWORD)
+
+
+def sign_in_to_wiki(visitor: Visitor, name: str, password: str) -> None:
+    """With the wiki's own form, to be remembered."""
     login = form(visitor.get("/doku.php?id=start&do=login").text, "u")
-    send(visitor, login, login.filled(u="admin", p=WIKI_PASSWORD, r="1"))
+    send(visitor, login, login.filled(u=name, p=password, r="1"))
     assert "Logged in as" in visitor.page.text
 
 
