@@ -89,6 +89,11 @@ class Jar:
                 else:
                     self._kept[place] = value
 
+    @property
+    def names(self) -> list[bytes]:
+        """Of all it keeps, in the order they came."""
+        return list(dict.fromkeys(name for name, _ in self._kept))
+
     def field(self, target: str) -> list[Field]:
         """The Cookie field for that target, where there is something to say; longer paths first (5.4)."""
         path = target.partition("?")[0].encode()
@@ -127,6 +132,11 @@ class Conversation:
         self._client, self._address, self._jar = client, address, Jar()
         self._method = "GET"
         self._read: tuple[Answer, Page] | None = None
+
+    @property
+    def cookies(self) -> list[bytes]:
+        """Names of those the app has set."""
+        return self._jar.names
 
     async def get(self, target: str) -> Answer:
         """One step. Raises UpstreamError, as `send` does."""

@@ -15,6 +15,7 @@ from gateway.identity.signing_out import sign_out
 from gateway.identity.whoami import named
 from gateway.policy import wording
 from gateway.policy.facts import Reason
+from gateway.policy.jar import Names
 from gateway.policy.login import OWNER, Accepted, Attempt, Declined, Login, succeeded
 
 
@@ -44,6 +45,7 @@ class Scratch:
             return self._declined(blocked)
         if await self._lets_in(answer, typed):
             self.entered = True
+            self._tell_cookies()
             return await self._accepted(name, answer, typed)
         return await self._refused(answer, typed)
 
@@ -170,6 +172,13 @@ class Scratch:
             return Accepted(found)
         self._landing = None
         return await self._refused(answer, typed)
+
+    def _tell_cookies(self) -> None:
+        ours = Names(self._login.cookies)
+        said = [f"{name.decode('latin-1')}{' (in login.cookies)' * (name in ours)}" for name in self._talk.cookies]
+        self._tell(f"cookies: {', '.join(said) or 'none'}")
+        if not any(name in ours for name in self._talk.cookies):
+            self._tell("note: none of these is in login.cookies, by which the gateway would know who signed in")
 
     def _declined(self, reason: Reason) -> Declined:
         return Declined(reason, self.posted)
