@@ -9,8 +9,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from tests.apps.forms import form, send
 from tests.apps.mariadb import HOST, MariaDB
 from tests.support.processes import Program, free_port, launch, wait_for
+from tests.support.visitor import Visitor
 
 CODE = Path("/usr/share/wordpress")
 BLOG_PEOPLE = {"admin": "blog admin pw1", "bob": "blog bob's pw 2"}
@@ -34,6 +36,7 @@ define('WP_ENVIRONMENT_TYPE', 'local');
 $table_prefix = 'wp_';
 require_once ABSPATH . 'wp-settings.php';
 """
+THEME = "twentytwentythree"
 KEYS = ("AUTH", "SECURE_AUTH", "LOGGED_IN", "NONCE")
 
 INSTALL = """<?php
@@ -79,8 +82,9 @@ class WordPress:
 @contextmanager
 def wordpress(folder: Path, database: MariaDB) -> Iterator[WordPress]:
     """The blog, installed, from when it shows its sign-in page until the end of the block."""
-    if not (CODE / "wp-login.php").exists():
-        raise RuntimeError("WordPress is needed: apt-get install --no-install-recommends php-cgi wordpress")
+    if not (CODE / "wp-content/themes" / THEME).exists():
+        needed = f"php-cli php-cgi php-mysql wordpress wordpress-theme-{THEME}"
+        raise RuntimeError(f"WordPress is needed: apt-get install --no-install-recommends {needed}")
     port = free_port()
     name = f"blog{port}"
     database.sql(f"create database {name} character set utf8mb4")
@@ -96,13 +100,20 @@ def wordpress(folder: Path, database: MariaDB) -> Iterator[WordPress]:
         started.program.stop()
 
 
+def sign_in_to_blog(visitor: Visitor, name: str, password: str) -> None:
+    """With its own form; the page at hand is the answer to it."""
+    login = form(visitor.get("/wp-login.php").text, "pwd")
+    send(visitor, login, login.filled(log=name, pwd=password))
+
+
 def _write(folder: Path, name: str, host: str) -> None:
     site = folder / "site"
-    (site / "wp-content/themes").mkdir(parents=True)
-    (site / "wp-content/plugins").symlink_to(CODE / "wp-content/plugins")
-    for each in CODE.iterdir():
-        if each.name not in {"wp-config.php", "wp-content"}:
-            (site / each.name).symlink_to(each)
+    (site / "wp-content").mkdir(parents=True)
+    for each in ("plugins", "themes"):
+        (site / "wp-content" / each).symlink_to(CODE / "wp-content" / each)
+    for script in CODE.iterdir():
+        if script.name not in {"wp-config.php", "wp-content"}:
+            (site / script.name).symlink_to(script)
     keys = "".join(f"define('{key}_{kind}', '{key} {kind} {name}');\n" for key in KEYS for kind in ("KEY", "SALT"))
     (site / "wp-config.php").write_text(CONFIG.format(name=name, host=host, keys=keys))
     # Scripts are found through links: where they are served, and not where they lie, is where their settings are.
