@@ -23,7 +23,7 @@ from gateway.edge.delivery import deliver, tunnel
 from gateway.edge.failures import fail, refuse, too_many, unknown_host
 from gateway.edge.gate import Gate, Visit
 from gateway.edge.intake import Networks, intake
-from gateway.edge.observing import Wait, observed, signs_in
+from gateway.edge.observing import Wait, bound_marks, observed, signs_in
 from gateway.edge.pages.hosted import hosted
 from gateway.edge.probes import Probes
 from gateway.edge.resuming import Resuming, brings_ticket
@@ -198,7 +198,7 @@ class Gatekeeper:
         decision = await self._decide(visit, place, Body(nothing), ())
         session, login = visit.session, gate.applogin
         if isinstance(decision, Forward) and decision.routes and session is not None and login is not None:
-            if await login.contradicted(session, request):
+            if await login.contradicted(session, request, bound_marks(gate, request)):
                 decision = Refuse(Reason.OTHER_PERSON, decision.routes)
         if isinstance(decision, Forward) and request.values(b"origin") != [gate.app.origin.encode()]:
             decision = Refuse(Reason.CROSS_SITE, decision.routes)

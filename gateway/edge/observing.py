@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from gateway.edge.body import Body
 from gateway.edge.cookies import BOUND, SESSION
 from gateway.edge.failures import status_of
-from gateway.edge.gate import Visit
+from gateway.edge.gate import Gate, Visit
 from gateway.edge.relay import Watch
 from gateway.errors import GatewayError, StoreError, UpstreamError
 from gateway.flows.applogin import AppLogin, Opened
@@ -103,7 +103,7 @@ class Moving:
             return ()
         if not any(self.login.binding.after(request, changed)):
             return await self.ended()
-        marks = bound_marks(visit)
+        marks = bound_marks(visit.gate, request)
         new = self.login.binding.moved(session.ref, request, marks, changed)
         return () if new.encode() == marks else [visit.gate.cookies.set(BOUND, new)]
 
@@ -174,9 +174,9 @@ def opened_cookies(visit: Visit, opened: Opened) -> list[Field]:
     return [cookies.set(SESSION, opened.token.decode()), cookies.set(BOUND, opened.marks)]
 
 
-def bound_marks(visit: Visit) -> bytes:
+def bound_marks(gate: Gate, request: Request) -> bytes:
     """What the browser brought of them."""
-    return own_cookie(visit.request.values(b"cookie"), visit.gate.cookies.name(BOUND)) or b""
+    return own_cookie(request.values(b"cookie"), gate.cookies.name(BOUND)) or b""
 
 
 def _sets(headers: Sequence[Field]) -> bool:

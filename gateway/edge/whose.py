@@ -7,13 +7,12 @@ from dataclasses import replace
 from typing import NamedTuple
 
 from gateway.edge.answers import Fields
-from gateway.edge.cookies import BOUND
 from gateway.edge.gate import Gate, Visit
-from gateway.edge.observing import opened_cookies
+from gateway.edge.observing import bound_marks, opened_cookies
 from gateway.flows.applogin import AppLogin, Nobody
+from gateway.flows.binding import Standing
 from gateway.flows.sessions import Found
 from gateway.policy.facts import Challenge, Decision, Forward, Reason, Refuse, Request
-from gateway.policy.headers import own_cookie
 
 
 class Settled(NamedTuple):
@@ -31,8 +30,8 @@ def goes_with(gate: Gate, request: Request, found: Found, *, sensitive: bool) ->
         return True
     if sensitive and not gate.applogin.shows(request):
         return False
-    marks = own_cookie(request.values(b"cookie"), gate.cookies.name(BOUND)) or b""
-    return gate.applogin.bound(found, request, marks)
+    marks = bound_marks(gate, request)
+    return gate.applogin.standing(found.session, request, marks) is not Standing.NONE
 
 
 async def settle(
@@ -43,10 +42,10 @@ async def settle(
     Somebody the app knows and we do not gets a session without proof, and is asked. Somebody the app knows as another
     than we do loses ours, and is asked as that other (law 7).
     """
-    session = visit.session
+    session, marks = visit.session, bound_marks(visit.gate, visit.request)
     if isinstance(decision, Forward):
-        passes = decision.reason is not Reason.FRESH or session is None
-        if passes or session is None or not await login.contradicted(session, visit.request):
+        asked = decision.reason is Reason.FRESH and session is not None
+        if session is None or not asked or not await login.contradicted(session, visit.request, marks):
             return Settled(visit, decision)
         await visit.gate.sessions.end(ref=session.ref)
         visit.note("session", Reason.OTHER_PERSON)
@@ -55,7 +54,7 @@ async def settle(
     elif session is not None or not isinstance(decision, Challenge):
         return Settled(visit, decision)
     expired = visit.found.session if visit.found is not None and not visit.found.session.superseded else None
-    opened = await login.take_over(visit.request, expired)
+    opened = await login.take_over(visit.request, expired, marks)
     if isinstance(opened, Nobody):
         if opened.reason is Reason.ANONYMOUS:
             return Settled(visit, decision)

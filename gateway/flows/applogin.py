@@ -160,8 +160,8 @@ class AppLogin:
         cookies = after(request.values(b"cookie"), every(set_cookies, request.now))
         who: str | None = said.name
         if self.login.whoami is not None:
-            kept = tuple(field for field in request.headers if field[0] != b"cookie")
-            who = await self._ask((*kept, (b"cookie", cookies)), request)
+            others = tuple(field for field in request.headers if field[0] != b"cookie")
+            who = await self._ask((*others, (b"cookie", cookies)), request)
         proved = nobody_before or await self._proves(who, said, request)
         own, kept = self.binding.after(request, changed)
         beside = kept if nobody_before else []

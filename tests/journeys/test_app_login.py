@@ -360,15 +360,42 @@ def test_somebody_who_became_another_inside_the_app_is_asked_as_that_other(
 
 
 def test_an_app_that_keeps_its_cookie_over_a_sign_in_has_only_the_last_person(
-    unknowing: Gateway, book: Ledger, ann: str, ben: str
+    knowing: Gateway, book: Ledger, ann: str, ben: str
 ) -> None:
     book.fixed = True
-    with signed_in(unknowing, ann) as visitor:
+    with signed_in(knowing, ann) as visitor:
+        assert "Changed to" in change(visitor, "ann@b.test").text
         was = {name: visitor.http.cookies[name] for name in ("gateway_session", "gateway_bound")}
         to_app(visitor, ben)
-        with with_cookie(unknowing, visitor.http.cookies["sid"], *was.items()) as copied:
+        with with_cookie(knowing, visitor.http.cookies["sid"], *was.items()) as copied:
             change(copied, "a@b.test")
+            assert asked_for_name(copied)
+        assert book.did(ann) == ["email ann@b.test"] and book.did(ben) == []
+
+
+def test_without_whoami_a_cookie_from_before_the_sign_in_is_nobodys(
+    unknowing: Gateway, book: Ledger, ann: str, ben: str
+) -> None:
+    with Visitor(unknowing.url) as thief:
+        thief.http.cookies.set("remember_me", ann, domain="localhost.local", path="/")
+        to_app(thief, ben)
+        assert "gateway_session" in thief.http.cookies
+        del thief.http.cookies["sid"]
+        change(thief, "thief@b.test")
+        assert thief.page.status_code == 403
         assert book.did(ann) == book.did(ben) == []
+
+
+def test_cookies_that_were_vouched_for_together_are_not_vouched_for_alone(
+    knowing: Gateway, book: Ledger, ann: str, ben: str
+) -> None:
+    with with_cookie(knowing, book.sign_in_directly(ben), ("remember_me", ann)) as thief:
+        change(thief, "ben@b.test")
+        assert "Changed to" in confirm(thief, ben + "-pw", username=ben).text
+        del thief.http.cookies["sid"]
+        change(thief, "thief@b.test")
+        assert asked_for_name(thief)
+        assert book.did(ann) == []
 
 
 def test_a_session_that_ran_out_goes_on_after_confirming(unknowing: Gateway, book: Ledger, ann: str) -> None:
