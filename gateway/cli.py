@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from importlib import metadata
 from pathlib import Path
 
-from gateway import cli_demo, cli_explain, cli_people
+from gateway import cli_demo, cli_explain, cli_login, cli_people
 from gateway.app import serve
 from gateway.cli_show import shown
 from gateway.config.load import check
@@ -97,5 +97,6 @@ def _parser() -> argparse.ArgumentParser:
     command.set_defaults(run=_check)
 
     cli_explain.add_to(commands, config)
+    cli_login.add_to(commands, config)
     cli_people.add_to(commands, config)
     return parser
