@@ -110,7 +110,8 @@ async def leave(request: Request) -> Response:
 
 def _at_the_app(visit: Visit, login: AppLogin, request: Request) -> Response:
     """Its own login is the sign-in: this page only leads there."""
-    notice = next((each for each in ("lost", "ended", "not-observed") if each in request.query_params), "")
+    ran_out = "expired" if visit.found is not None and not visit.found.alive else ""
+    notice = next((each for each in ("lost", "ended", "not-observed") if each in request.query_params), ran_out)
     back = safe(request.query_params.get("next", "") or "/")
     nobody = Visit(visit.gate, visit.request, None)
     return html(visit, AppSignIn(**common(nobody), page=login.login.page, notice=notice, back=back))
