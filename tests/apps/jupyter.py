@@ -71,6 +71,7 @@ def _serve(folder: Path, port: int) -> Program:
         "ServerApp.root_dir": folder / "root",
         "ServerApp.allow_remote_access": True,
         "ServerApp.open_browser": False,
+        "FileContentsManager.delete_to_trash": False,
         "PasswordIdentityProvider.hashed_password": f"sha1:{SALT}:{hashed}",
         "Application.log_level": "INFO",
     }
