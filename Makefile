@@ -12,7 +12,9 @@ setup: .venv/tests
 
 test: .venv/tests tests/browser/node_modules
 	@tests/need.sh chromium=chromium /usr/share/fonts/truetype/dejavu/DejaVuSans.ttf=fonts-dejavu-core \
-	  '/usr/share/dokuwiki/doku.php=php-cli php-cgi php-xml dokuwiki'
+	  '/usr/share/dokuwiki/doku.php=php-cli php-cgi php-xml dokuwiki' \
+  '/usr/share/phpmyadmin/index.php=php-cgi php-mysql mariadb-server-core mariadb-client-core dbconfig-no-thanks phpmyadmin' \
+  '/usr/share/redmine/config.ru=dbconfig-no-thanks redmine redmine-sqlite' puma=puma
 	@$(BIN)/pytest $(ARGS)
 
 lint: .venv/tests

@@ -23,5 +23,8 @@ fi
 export DEBIAN_FRONTEND=noninteractive
 [ ! -f "$(dirname "$0")/apps/debconf" ] || debconf-set-selections "$(dirname "$0")/apps/debconf"
 apt-get update -qq
+# Debian's Bundler knows where Debian keeps gems. One inside Ruby's library may not, and Redmine would not install.
+BUNDLER_VERSION=$(apt-cache show --no-all-versions ruby-bundler 2>/dev/null | sed -n 's/^Version: \([0-9.]*\).*/\1/p')
+[ -z "$BUNDLER_VERSION" ] || export BUNDLER_VERSION
 # shellcheck disable=SC2086  # a list of words
 apt-get install -y -qq --no-install-recommends $missing >/dev/null

@@ -12,6 +12,8 @@ from tests.apps.dokuwiki import DokuWiki, dokuwiki
 from tests.apps.jupyter import Jupyter, jupyter
 from tests.apps.mariadb import MariaDB, mariadb
 from tests.apps.mediawiki import MediaWiki, mediawiki
+from tests.apps.phpmyadmin import PhpMyAdmin, phpmyadmin
+from tests.apps.redmine import Redmine, redmine
 from tests.apps.wordpress import WordPress, wordpress
 from tests.support.processes import Gateway
 
@@ -62,4 +64,16 @@ def pedia(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MediaWiki]:
 @pytest.fixture(scope="session")
 def notebooks(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Jupyter]:
     with jupyter(tmp_path_factory.mktemp("apps") / "jupyter") as started:
+        yield started
+
+
+@pytest.fixture(scope="session")
+def desk(database: MariaDB, tmp_path_factory: pytest.TempPathFactory) -> Iterator[PhpMyAdmin]:
+    with phpmyadmin(tmp_path_factory.mktemp("apps") / "desk", database) as started:
+        yield started
+
+
+@pytest.fixture(scope="session")
+def tracker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Redmine]:
+    with redmine(tmp_path_factory.mktemp("apps") / "tracker") as started:
         yield started
