@@ -308,8 +308,16 @@
         else this.body = null;
       }
       if (this.held) this.held.push([copied(event), state]);
-      else if (source !== this.xhr) apply(dispatch, this.xhr, [copied(event)]);
+      else if (source !== this.xhr) this.tell(copied(event));
       return !this.held;
+    }
+
+    // Gives whether the call goes on after it. One that its own `load` began anew has ended all the same.
+    tell(event) {
+      const { source } = this;
+      apply(dispatch, this.xhr, [event]);
+      if (source !== this.source && event.type === "load") apply(dispatch, this.xhr, [new ProgressEvent("loadend")]);
+      return source === this.source;
     }
 
     refused(source) {
@@ -357,8 +365,7 @@
       this.stand = source === this.xhr ? null : source;
       for (const [event, state] of held) {
         this.state = state;
-        apply(dispatch, this.xhr, [event]);
-        if (this.source !== source || this.state !== state) return; // a listener began anew, or gave up
+        if (!this.tell(event) || this.state !== state) return; // a listener began anew, or gave up
       }
       this.state = null;
     }
@@ -433,14 +440,12 @@
   });
 
   before("send", (record, xhr, args, run) => {
-    if (record.call && !record.stand) {
-      record.body = sent(args[0]);
-      if (record.body !== null) {
-        record.uploaded = false;
-        apply(listen, get(xhr, "upload"), ["loadend", () => (record.uploaded = true), { once: true }]);
-      }
-    }
+    if (!record.call || record.stand) return run();
+    const body = sent(args[0]);
+    if (body !== null) apply(listen, get(xhr, "upload"), ["loadend", () => (record.uploaded = true), { once: true }]);
     run();
+    record.body = body;
+    record.uploaded = body === null;
   });
 
   before("abort", (record, xhr, args, run) => {
