@@ -11,7 +11,9 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from tests.apps.forms import form, send
 from tests.support.processes import Program, free_port, launch, wait_for
+from tests.support.visitor import Visitor
 
 CODE = Path("/usr/share/mediawiki")
 PEDIA_PEOPLE = {"Ann Admin": "pedia admin pw1", "Bob": "pedia bob's pw 2"}
@@ -74,6 +76,12 @@ def mediawiki(folder: Path) -> Iterator[MediaWiki]:
         yield started
     finally:
         started.program.stop()
+
+
+def sign_in_to_pedia(visitor: Visitor, name: str, password: str) -> None:
+    """With its own form; the page at hand is the answer to it."""
+    login = form(visitor.get("/index.php?title=Special:UserLogin").text, "wpPassword")
+    send(visitor, login, login.filled(wpName=name, wpPassword=password))
 
 
 def _install(folder: Path) -> None:

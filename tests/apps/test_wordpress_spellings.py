@@ -169,6 +169,14 @@ def test_a_blog_in_a_folder_is_covered_there(target: str, route: str, tmp_path: 
     assert matched(RouteTable(app_of("wordpress", tmp_path, 'base = "/blog"').routes), get(target)) == {route}
 
 
+@pytest.mark.parametrize("script", ["wp-admin/async-upload.php", "wp-admin/media-new.php", "xmlrpc.php"])
+def test_a_page_that_is_named_like_a_script_is_a_page(script: str, table: RouteTable) -> None:
+    form = f"rest_route={ME}&{NO_ADDRESS}"
+    assert matched(table, post(f"/{script}", form)) == set()
+    for target in (f"/page/{script}", f"/{script}/page", f"/index.php/{script}", f"/{script}/../../page"):
+        assert "rest-by-form" in matched(table, post(target, form))
+
+
 @pytest.mark.parametrize("action", ["install-plugin", "delete-plugin", "update-theme", "edit-theme-plugin-file"])
 def test_what_the_dashboard_does_by_script_is_in_the_table(action: str, table: RouteTable, admin: Wire) -> None:
     for sent in (
