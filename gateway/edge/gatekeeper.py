@@ -198,8 +198,9 @@ class Gatekeeper:
         decision = await self._decide(visit, place, Body(nothing), ())
         session, login = visit.session, gate.applogin
         if isinstance(decision, Forward) and decision.routes and session is not None and login is not None:
-            if await login.contradicted(session, request, bound_marks(gate, request)):
-                decision = Refuse(Reason.OTHER_PERSON, decision.routes)
+            doubt = await login.doubt(session, request, bound_marks(gate, request))
+            if doubt is not None:
+                decision = Refuse(doubt, decision.routes)
         if isinstance(decision, Forward) and request.values(b"origin") != [gate.app.origin.encode()]:
             decision = Refuse(Reason.CROSS_SITE, decision.routes)
         if isinstance(decision, Forward) and decision.routes:

@@ -44,11 +44,14 @@ async def settle(
     """
     session, marks = visit.session, bound_marks(visit.gate, visit.request)
     if isinstance(decision, Forward):
-        asked = decision.reason is Reason.FRESH and session is not None
-        if session is None or not asked or not await login.contradicted(session, visit.request, marks):
+        if session is None or decision.reason is not Reason.FRESH:
             return Settled(visit, decision)
-        await visit.gate.sessions.end(ref=session.ref)
-        visit.note("session", Reason.OTHER_PERSON)
+        doubt = await login.doubt(session, visit.request, marks)
+        if doubt is None:
+            return Settled(visit, decision)
+        if doubt is Reason.OTHER_PERSON:
+            await visit.gate.sessions.end(ref=session.ref)
+            visit.note("session", doubt)
         visit = replace(visit, found=None)
         decision = Challenge(Reason.ANONYMOUS, decision.routes, 0)
     elif session is not None or not isinstance(decision, Challenge):

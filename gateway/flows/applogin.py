@@ -99,13 +99,16 @@ class AppLogin:
         """Whether the app can know anybody by this request."""
         return bool(self.binding.shown(request.headers))
 
-    async def contradicted(self, session: Session, request: Request, marks: bytes) -> bool:
-        """Whether the app says that it is somebody else by now. Where it says nothing, because not every cookie is for
-        every path, only cookies that it set for this very person are believed."""
+    async def doubt(self, session: Session, request: Request, marks: bytes) -> Reason | None:
+        """Whether the app says that it is somebody else by now (OTHER_PERSON), or nobody (ANONYMOUS).
+
+        Where it says nobody, because not every cookie is for every path, cookies are believed that it set for this very
+        person.
+        """
         who = await self._who(request)
         if who is None:
-            return self.standing(session, request, marks) is not Standing.OWN
-        return who != name_of(session.subject)
+            return None if self.standing(session, request, marks) is Standing.OWN else Reason.ANONYMOUS
+        return None if who == name_of(session.subject) else Reason.OTHER_PERSON
 
     async def take_over(self, request: Request, expired: Session | None, marks: bytes) -> Opened | Nobody:
         """A session without proof for somebody the app knows; `expired` is a bound one of ours that ran out."""
