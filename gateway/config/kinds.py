@@ -12,6 +12,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Pla
 from gateway.config import presets, units, values
 from gateway.config.secrets import Secret, read_secret
 from gateway.policy import wording
+from gateway.policy.fields import NOT
 
 LONGEST = 366 * 86400
 LARGEST = 1 << 30
@@ -81,11 +82,13 @@ def not_empty(value: list[Any]) -> list[Any]:
 
 
 def _wanted(value: object) -> frozenset[str]:
-    """The values of a condition; "*" alone is any value, the empty set."""
+    """The values of a condition; "*" alone is any value, the empty set; "!x" is any but x."""
     several = value if isinstance(value, list) else [value]
     words = [each for each in several if isinstance(each, str)]
     if not words or len(words) < len(several):
         raise ValueError('is not a string or a list of strings; write for example "delete", or "*" for any value')
+    if 0 < sum(each.startswith(NOT) for each in words) < len(words):
+        raise ValueError('says what is meant and, with "!", what is not; write a route for each')
     return frozenset() if "*" in words else frozenset(words)
 
 

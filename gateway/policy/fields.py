@@ -23,6 +23,9 @@ OVERRIDING = ("_method", "x-http-method-override")
 CARRIERS = frozenset({Media.URLENCODED, Media.MULTIPART, Media.JSON, Media.UNCLEAR})
 """Bodies in which frameworks look for them."""
 
+NOT = "!"
+"""Before a value: any other than that."""
+
 SHOWN_LENGTH = 200
 HIDDEN = "••••••"
 
@@ -95,8 +98,13 @@ def allows(methods: frozenset[str] | None, said: Said) -> bool | None:
 
 
 def holds(condition: Condition, said: Said) -> bool | None:
-    """Whether one of the condition's values stands in its place."""
-    wanted = frozenset(_spelled(value) for value in condition.values)
+    """Whether one of the condition's values stands in its place; where they begin with `!`, any other.
+
+    What is wanted is looked for in every spelling; what is let off has to stand there exactly.
+    """
+    wanted = condition.values
+    if not any(value.startswith(NOT) for value in wanted):
+        wanted = frozenset(_spelled(value) for value in wanted)
     match condition.place:
         case "header":
             return _has(wanted, _header(condition.field, said.request))
@@ -116,6 +124,11 @@ def _in_body(wanted: frozenset[str], name: str, body: Sequence[Field] | Body) ->
 
 
 def _has(wanted: frozenset[str], values: Iterable[str]) -> bool:
+    let_off = [word.removeprefix(NOT) for word in wanted if word.startswith(NOT)]
+    if let_off:
+        return any(
+            value not in let_off and not any("*" in word and _fits(word, value) for word in let_off) for value in values
+        )
     return any(not wanted or _spelled(value) in wanted or any(_is(word, value) for word in wanted) for value in values)
 
 
@@ -168,7 +181,8 @@ def _values(fields: Iterable[Field], name: str) -> Iterator[str]:
             if "_".join(field.keys[:end]) == wanted:
                 yield field.value
                 yield from field.keys[end:]
-                yield "".join(field.keys[end:])
+                if end < len(field.keys):
+                    yield "".join(field.keys[end:])
 
 
 def _spelled(value: str) -> str:

@@ -227,6 +227,7 @@ ROUTE_LINES = [
     ('except = ["x"]', '.except[0]: "x" '),
     ("query = { a = 1 }", ".query.a: 1 is not a string or a list of strings"),
     ('query = { a = [1, "1"] }', ".query.a: "),
+    ('form = { a = ["x", "!y"] }', '.form.a: ["x", "!y"] says what is meant and, with "!", what is not'),
     ("form = { a = [] }", ".form.a: [] is not a string"),
     ("json = {}", ".json: names no field"),
     ('header = "X"', '.header: "X" is not a table'),

@@ -91,6 +91,41 @@ def test_a_star_in_a_value_stands_for_any_characters(word: str, sent: bytes, hel
 
 
 @pytest.mark.parametrize(
+    ("sent", "held"),
+    [
+        (b"action=view", False),
+        (b"action=%76iew&action=list/3", False),
+        (b"action=list/", False),
+        (b"", False),
+        (b"actions=delete", False),
+        (b"action=delete", True),
+        (b"action=view&action=delete", True),
+        (b"action=delete&action=view", True),
+        (b"action=View", True),
+        (b"action=+view", True),
+        (b"action=view%00delete", True),
+        (b"action=views", True),
+        (b"action=vi.ew", True),
+        (b"action=%EF%BD%96iew", True),
+        (b"action=x/list/", True),
+        (b"action=", True),
+        (b"action[]=view", False),
+        (b"action[delete]=view", True),
+        (b"{[", True),
+    ],
+)
+def test_what_is_let_off_has_to_stand_there_exactly_and_alone(sent: bytes, held: bool) -> None:
+    assert in_form(sent, asked=condition("form", "action", "!view", "!list/*")) is held
+
+
+def test_a_body_that_cannot_be_read_is_not_let_off() -> None:
+    but_view = condition("form", "action", "!view")
+    assert in_form(b"action=view", "text/plain", but_view) is True
+    assert holds(but_view, hear_out(request("POST /", b"action=view"), None)) is True
+    assert holds(but_view, hear(request("POST /", b"action=view"))) is None
+
+
+@pytest.mark.parametrize(
     "body",
     [
         b"",
