@@ -14,6 +14,7 @@ from gateway.config.settings import App
 from gateway.config.shape import AppTable, File, RouteTable
 from gateway.policy.decision import by_itself
 from gateway.policy.facts import Condition, Request, Route
+from gateway.policy.fields import NOT
 from gateway.policy.login import Login, Success
 from gateway.policy.patterns import compile, covers
 from gateway.policy.routes import RouteTable as Table
@@ -104,4 +105,11 @@ def looser(own: Route, theirs: Route) -> list[str]:
 def _implied(condition: Condition, known: tuple[Condition, ...]) -> bool:
     """Whether what holds all of `known` holds `condition` too."""
     same = [each for each in known if (each.place, each.field) == (condition.place, condition.field)]
-    return any(not condition.values or (each.values and each.values <= condition.values) for each in same)
+    return any(not condition.values or _within(each.values, condition.values) for each in same)
+
+
+def _within(known: frozenset[str], wanted: frozenset[str]) -> bool:
+    """Whether what is one of `known` is one of `wanted`."""
+    if any(each.startswith(NOT) for each in wanted):
+        return wanted <= known
+    return bool(known) and known <= wanted

@@ -262,6 +262,7 @@ def test_a_route_of_the_same_name_takes_the_place_of_the_presets(app):
         ({"except": '["/a", "/lib/exe/ajax.php"]'}, "except"),
         ({"query_or_form": '{ do = "profile" }'}, "conditions"),
         ({"form": '{ save = "1" }'}, "conditions"),
+        ({"query_or_form": '{ do = "!show" }'}, "conditions"),
         ({"mode": '"report"', "max_age": '"1h"'}, "max_age and mode"),
     ],
 )
