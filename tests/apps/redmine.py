@@ -14,7 +14,9 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from tests.apps.forms import form, send
 from tests.support.processes import Program, free_port, launch, wait_for
+from tests.support.visitor import Visitor
 
 CODE = Path("/usr/share/redmine")
 GEMS = Path("/usr/share/rubygems-integration/all/specifications")
@@ -87,6 +89,12 @@ def redmine(folder: Path) -> Iterator[Redmine]:
         yield started
     finally:
         started.program.stop()
+
+
+def sign_in_to_tracker(visitor: Visitor, login: str, password: str = "", **more: str) -> None:
+    """With its own form; `password` is theirs unless another is given."""
+    page = form(visitor.get("/login").text, "username")
+    send(visitor, page, page.filled(username=login, password=password or TRACKER_PEOPLE[login], **more))
 
 
 def _write(folder: Path) -> None:
