@@ -1,6 +1,6 @@
 """Redmine takes formats after its addresses and methods inside its forms: the preset's table knows them.
 
-Each spelling is tried on Redmine itself. Sent without Redmine's own token it does nothing, and is refused for just that:
+Each spelling is tried on Redmine itself. Sent without Redmine's own token it does nothing and is refused for that:
 what gets so far is an address that Redmine has.
 """
 
