@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from importlib import metadata
 from pathlib import Path
 
-from gateway import cli_demo, cli_explain, cli_login, cli_people
+from gateway import cli_demo, cli_explain, cli_login, cli_people, cli_probe
 from gateway.app import serve
 from gateway.cli_show import shown
 from gateway.config.load import check
@@ -98,5 +98,6 @@ def _parser() -> argparse.ArgumentParser:
 
     cli_explain.add_to(commands, config)
     cli_login.add_to(commands, config)
+    cli_probe.add_to(commands, config)
     cli_people.add_to(commands, config)
     return parser

@@ -47,12 +47,12 @@ def _app(app: AppTable, file: File) -> App:
         hold_max=asked["hold_max"],
         hold_for=asked["hold_for"],
         routes=tuple(route_of(route, file.stepup, app.stepup) for route in app.route),
-        login=_login(app.login) if app.login is not None and app.signin == "app" else None,
+        login=login_of(app.login) if app.login is not None and app.signin == "app" else None,
         inject=app.inject,
     )
 
 
-def _login(login: LoginTable) -> Login:
+def login_of(login: LoginTable) -> Login:
     success, who = login.success, login.whoami
     return Login(
         page=login.page,
