@@ -9,8 +9,12 @@ from pathlib import Path
 
 import httpx
 
+from gateway.config.load import load
+from gateway.policy.routes import RouteTable
+from gateway.policy.target import everywhere
 from tests.journeys.ageing import STATE
-from tests.support.processes import Gateway, gateway
+from tests.policy.making import request
+from tests.support.processes import Gateway, gateway, write_config
 from tests.support.visitor import Visitor
 
 
@@ -20,6 +24,20 @@ def keeping(preset: str, upstream: str, folder: Path, *, max_age: str = "5m") ->
     routes = f'[stepup]\nmax_age = "{max_age}"\n\n[[app]]\nname = "app"\nupstream = "{upstream}"\npreset = "{preset}"\n'
     with gateway(folder, routes, people={}) as started:
         yield started
+
+
+def table(preset: str, folder: Path) -> RouteTable:
+    """What of an app is sensitive, as its preset has it."""
+    write_config(folder, 8000, f'[[app]]\nname = "app"\nupstream = "http://127.0.0.1:9000"\npreset = "{preset}"\n')
+    [app] = load(folder / "routes.toml", env={}).apps
+    return RouteTable(app.routes)
+
+
+def matched(routes: RouteTable, line: str, body: bytes = b"", **headers: str) -> list[str]:
+    """Names of the routes that a request is on; `line` is its method and target."""
+    asked = request(line, **headers, **({"content_length": str(len(body))} if body else {}))
+    found = routes.match(asked, everywhere(asked.path, ()))
+    return [route.name for route in routes.settle(found, asked, body)]
 
 
 def forgiven(front: Gateway) -> None:

@@ -6,6 +6,7 @@ import json
 import uuid
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
+from pathlib import Path
 
 import httpx
 import pytest
@@ -14,7 +15,7 @@ from websockets.sync.client import ClientConnection, connect
 
 from tests.apps.forms import form, send
 from tests.apps.jupyter import NOTEBOOK_PASSWORD, Jupyter
-from tests.apps.kept import asked, confirm, forgiven, holding, keeping
+from tests.apps.kept import asked, confirm, forgiven, holding, keeping, matched, table
 from tests.journeys.ageing import older
 from tests.support.processes import Gateway
 from tests.support.visitor import Visitor
@@ -33,6 +34,14 @@ def owner(front: Gateway) -> Iterator[Visitor]:
     """Signed in a moment ago."""
     forgiven(front)
     with Visitor(front.url) as visitor:
+        sign_in(visitor)
+        yield visitor
+
+
+@pytest.fixture(scope="module")
+def behind(notebooks: Jupyter) -> Iterator[Visitor]:
+    """The same person at Jupyter's own port."""
+    with Visitor(notebooks.url) as visitor:
         sign_in(visitor)
         yield visitor
 
@@ -191,6 +200,43 @@ def test_signed_out_of_jupyter_is_signed_out_of_the_gateway(front: Gateway, owne
         owner.get("/logout")
         assert "gateway_session" not in owner.http.cookies
         assert refused(kept, f"/api/kernels/{kernel}/channels") == 401
+
+
+ID = "00000000-0000-0000-0000-000000000000"
+
+
+@pytest.mark.parametrize(
+    ("line", "name"),
+    [
+        ("POST /api/kernels?_method=GET", "kernels"),
+        (f"POST /api/kernels/{ID}/interrupt", "kernels"),
+        (f"DELETE /api/kernels/{ID}", "kernels"),
+        ("POST /api/sessions", "sessions"),
+        (f"PATCH /api/sessions/{ID}", "sessions"),
+        (f"DELETE /api/sessions/{ID}", "sessions"),
+        ("POST /api/contents", "save"),
+        ("PUT /api/contents/no/such/a.txt", "save"),
+        ("PATCH /api/contents/%6eo", "save"),
+        ("POST /api/contents/%6eo/checkpoints", "save"),
+        ("DELETE /api/contents/%6eo", "delete-files"),
+        ("POST /api/terminals?_method=GET", "terminals"),
+        ("DELETE /api/terminals/99", "terminals"),
+    ],
+)
+def test_what_jupyter_understands_is_what_its_preset_is_about(
+    line: str, name: str, behind: Visitor, tmp_path: Path
+) -> None:
+    method, target = line.split()
+    assert "<html" not in call(behind, method, target, {}).text.lower()  # as pages that are not there are answered
+    assert matched(table("jupyter", tmp_path), line) == [name]
+
+
+@pytest.mark.parametrize(
+    "target", ["/tree", "/api/kernels", "/api/sessions", "/api/contents", "/api/terminals", "/api/me"]
+)
+def test_looking_at_things_is_never_asked_about(target: str, behind: Visitor, tmp_path: Path) -> None:
+    assert call(behind, "GET", target).status_code == 200
+    assert matched(table("jupyter", tmp_path), f"GET {target}") == []
 
 
 def test_a_wrong_password_is_no_sign_in(front: Gateway) -> None:
