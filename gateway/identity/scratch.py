@@ -96,7 +96,7 @@ class Scratch:
         found: list[tuple[Form, str]] = []
         values = dict.fromkeys(typed, "x")
         for form in page.forms:
-            target = self._talk.site.inside(form.action) if form.has(*values) else None
+            target = self._talk.site.inside(form.filled(values).target) if form.has(*values) else None
             if target is not None:
                 if self._request.is_form(form, target, values):
                     return form, target
@@ -105,11 +105,9 @@ class Scratch:
 
     async def _post(self, form: Form, target: str, typed: dict[str, str]) -> Answer:
         sent = form.filled(typed)
-        if sent.method == "GET":
-            target = self._talk.site.inside(sent.target) or target
         self.posted = True
         try:
-            return await self._talk.send(sent, target)
+            return await self._talk.send(sent, self._talk.site.inside(sent.target) or target)
         except UpstreamUnreachable:
             self.posted = False
             raise

@@ -67,8 +67,8 @@ def _form(talk: Conversation, described: Described, page: Page) -> tuple[Form, s
 
 
 def _outcome(talk: Conversation, method: str, target: str, answer: Answer) -> None:
-    how = "signed out" if answer.status < 400 else "not signed out"
-    talk.tell(f"{how} by {method} {shown(target)}: {talk.outcome(answer)}")
+    how = "signed out by" if answer.status < 400 else "not signed out:"
+    talk.tell(f"{how} {method} {shown(target)}: {talk.outcome(answer)}")
 
 
 def _bare(route: Route) -> tuple[Sent, str] | None:
