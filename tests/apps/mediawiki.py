@@ -20,7 +20,7 @@ PEDIA_PEOPLE = {"Ann Admin": "pedia admin pw1", "Bob": "pedia bob's pw 2"}
 """`Ann Admin` is a bureaucrat and an administrator, of the interface too; `Bob` is nobody in particular."""
 
 SETTINGS = """
-$wgServer = WebRequest::detectServer();
+$wgServer = WebRequest::detectServer(false);
 $wgJobRunRate = 0;
 $wgMainCacheType = CACHE_DB;
 $wgEnableEmail = true;

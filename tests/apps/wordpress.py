@@ -43,8 +43,9 @@ INSTALL = """<?php
 define('WP_INSTALLING', true);
 require ABSPATH . 'wp-load.php';
 require ABSPATH . 'wp-admin/includes/upgrade.php';
-wp_install('The blog', 'admin', 'admin@example.test', false, '', {admin});
-wp_insert_user(['user_login' => 'bob', 'user_pass' => {bob}, 'user_email' => 'bob@example.test', 'role' => 'author']);
+wp_install('The blog', 'admin', 'admin@example.test', false, '', wp_slash({admin}));
+$bob = ['user_login' => 'bob', 'user_email' => 'bob@example.test', 'role' => 'author'];
+wp_insert_user([...$bob, 'user_pass' => wp_slash({bob})]);
 update_option('permalink_structure', '/%postname%/');
 """
 
