@@ -46,6 +46,7 @@ def _as_text(found: Explanation) -> list[str]:
         said += ["may be read as", *(f"    {each}" for each in found.readings)]
     if found.methods != (found.request.method,):
         said.append(f"is judged as {' and '.join(found.methods)}")
+    said += [found.part] if found.part else []
     hits = [each for each in found.verdicts if each.matches]
     near = [each for each in found.verdicts if each.near]
     said += ["", "Routes that match" if hits else "No route matches: it is not sensitive"]
@@ -56,14 +57,23 @@ def _as_text(found: Explanation) -> list[str]:
         said += ["", "Routes that match in part"]
         for verdict in near:
             said += _verdict(verdict)
+    login = found.app.login
     said += ["", "Somebody who"]
-    for who, text in VISITORS.items():
+    for who, text in (VISITORS if login is None else VISITORS_OF_APP).items():
         said.append(f"  {text:<34} {found.outcomes[who]}")
+    if login is not None and hits:
+        said += ["", f"A proof counts only together with the app's own cookies: {', '.join(login.cookies)}"]
     return said
 
 
 VISITORS = {
     "anonymous": "has not signed in",
+    "stale": "is signed in, proof too old",
+    "fresh": "is signed in, proved just now",
+}
+VISITORS_OF_APP = {
+    "anonymous": "has not signed in to the app",
+    "unseen": "signed in unseen by the gateway",
     "stale": "is signed in, proof too old",
     "fresh": "is signed in, proved just now",
 }
@@ -87,6 +97,8 @@ def _as_json(found: Explanation) -> dict[str, Any]:
         "readings": found.readings,
         "methods": found.methods,
         "public": found.public,
+        "signin": found.app.signin,
+        "part": found.part,
         "routes": [
             {
                 "name": each.route.name,

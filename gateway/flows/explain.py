@@ -21,7 +21,8 @@ from gateway.policy.facts import (
     Route,
     Session,
 )
-from gateway.policy.fields import allows, hear_out, holds
+from gateway.policy.fields import NOT, allows, hear_out, holds
+from gateway.policy.login import Login, typed
 from gateway.policy.patterns import PathSet
 from gateway.policy.routes import RouteTable
 from gateway.policy.target import everywhere
@@ -29,6 +30,7 @@ from gateway.policy.target import everywhere
 NOW = 1_000_000_000
 OURS = "/.gateway/"
 VISIBLE = "".join(map(chr, range(0x21, 0x7F)))
+SIGN_IN = "is the app's sign-in"
 CHALLENGES = {Reason.ANONYMOUS: "asked to sign in", Reason.ONCE: "asked to confirm, every time"}
 
 
@@ -60,7 +62,7 @@ class Verdict:
 
 @dataclass(frozen=True, slots=True)
 class Explanation:
-    """`outcomes` say what each kind of visitor gets."""
+    """`outcomes` say what each kind of visitor gets, `part` what it is of the app's own sign-in, "" for nothing."""
 
     app: App
     request: Request
@@ -69,6 +71,7 @@ class Explanation:
     public: bool
     verdicts: tuple[Verdict, ...]
     outcomes: Mapping[str, str]
+    part: str = ""
 
 
 def request_of(
@@ -95,6 +98,12 @@ def explain(app: App, request: Request, body: bytes) -> Explanation:
     verdicts = tuple(_verdict(route, request, body, seen) for route in app.routes)
     public = PathSet(app.public).match_all(seen)
     matched = [verdict.route for verdict in verdicts if verdict.matches]
+    open_ = public or app.login is not None
+    outcomes = {who: _outcome(matched, session, open_) for who, session in _visitors(app, matched).items()}
+    part = ""
+    if app.login is not None:
+        part = _part(app.login, request, body, seen)
+        outcomes = _with_own_login(app.login, outcomes, decide(matched, None, NOW), part)
     return Explanation(
         app=app,
         request=request,
@@ -102,7 +111,8 @@ def explain(app: App, request: Request, body: bytes) -> Explanation:
         methods=tuple(sorted(hear_out(request, body).methods)),
         public=public,
         verdicts=verdicts,
-        outcomes={who: _outcome(matched, session, public) for who, session in _visitors(app, matched).items()},
+        outcomes=outcomes,
+        part=part,
     )
 
 
@@ -139,7 +149,36 @@ def _verdict(route: Route, request: Request, body: bytes, seen: frozenset[str]) 
 
 
 def _wanted(condition: Condition) -> str:
-    return " or ".join(sorted(condition.values)) or "any value"
+    but = sorted(value.removeprefix(NOT) for value in condition.values if value.startswith(NOT))
+    return f"any value but {' and '.join(but)}" if but else " or ".join(sorted(condition.values)) or "any value"
+
+
+def _part(login: Login, request: Request, body: bytes, seen: frozenset[str]) -> str:
+    def described(route: Route | None) -> bool:
+        table = RouteTable([] if route is None else [route])
+        return bool(table.settle(table.match(request, seen), request, body))
+
+    if described(login.request):
+        if typed(login, request, body) is not None:
+            return SIGN_IN
+        fields = " and ".join(f'"{name}"' for name in (login.username, login.password) if name)
+        return f"would be the app's sign-in, if {fields} stood in the form, and nowhere else"
+    if described(login.logout):
+        return "is the app's sign-out; the gateway's session ends with it"
+    target = request.target.decode("latin-1")
+    if login.whoami is not None and login.whoami.target == target:
+        return "is where the app says who is signed in"
+    return "is the page with the app's sign-in" if login.page == target else ""
+
+
+def _with_own_login(login: Login, outcomes: Mapping[str, str], decision: Decision, part: str) -> dict[str, str]:
+    """What visitors of an app get that guards itself."""
+    if isinstance(decision, Challenge):
+        unseen = outcomes["stale"] if login.whoami else "told to sign in to the app again"
+        found = {"anonymous": "told to sign in to the app first", "unseen": unseen}
+        fresh = "refused: it would be done as whom it signs in" if part == SIGN_IN else outcomes["fresh"]
+        return {**found, "stale": outcomes["stale"], "fresh": fresh}
+    return {"anonymous": outcomes["anonymous"], "unseen": outcomes["anonymous"], **outcomes}
 
 
 def _visitors(app: App, matched: Sequence[Route]) -> dict[str, Session | None]:

@@ -180,3 +180,110 @@ def test_where_webdav_would_put_it_is_explained_too(settings) -> None:
     said = explain(app, request, body)
     assert said.readings == ("/admin/x", "/notes/1")
     assert [verdict.route.name for verdict in said.verdicts if verdict.matches] == ["admin"]
+
+
+KEEPS = """\
+[gateway]
+public_url = "http://localhost:8000"
+secret = "env:S"
+[[app]]
+name = "books"
+upstream = "http://127.0.0.1:9000"
+signin = "app"
+  [app.login]
+  page = "/login?next=/"
+  path = "/login"
+  username = "user"
+  password = "pass"
+  cookies = ["sid"]
+  success = { cookie = "sid" }
+  logout = { path = "/logout", form = { really = "yes" } }
+  whoami = { path = "/me?x=1", pattern = "<b>{user}</b>" }
+  [[app.route]]
+  name = "email"
+  action = "Change it"
+  path = "/email"
+  form = { how = "!not" }
+  [[app.route]]
+  name = "all"
+  action = "Sign in, as it happens"
+  path = "/login"
+  query = { odd = "*" }
+  [[app.route]]
+  name = "rule"
+  action = "Rule"
+  path = "/rule"
+  mode = "report"
+"""
+
+
+@pytest.fixture
+def keeping(tmp_path):
+    """What is explained of a request to an app that keeps its own login; `without` is taken out of its file."""
+
+    def of(method, url, *form, without="  nothing of it"):
+        (tmp_path / "routes.toml").write_text("\n".join(line for line in KEEPS.splitlines() if without not in line))
+        settings = load(tmp_path / "routes.toml", env={"S": "s" * 32})
+        return explain(*request_of(method, url, form, [], settings))
+
+    return of
+
+
+TYPED = (("user", "ada"), ("pass", "x"))
+
+
+@pytest.mark.parametrize(
+    ("method", "url", "form", "part"),
+    [
+        ("POST", "/login", TYPED, "is the app's sign-in"),
+        ("POST", "/login/", TYPED, "is the app's sign-in"),
+        ("GET", "/login", (), ""),
+        ("GET", "/login?next=/", (), "is the page with the app's sign-in"),
+        (
+            "POST",
+            "/login",
+            TYPED[:1],
+            'would be the app\'s sign-in, if "user" and "pass" stood in the form, and nowhere else',
+        ),
+        ("POST", "/login?user=bob", TYPED, 'would be the app\'s sign-in, if "user" and "pass" stood in the form'),
+        ("POST", "/logout", (("really", "yes"),), "is the app's sign-out; the gateway's session ends with it"),
+        ("POST", "/logout", (), ""),
+        ("GET", "/me?x=1", (), "is where the app says who is signed in"),
+        ("GET", "/me", (), ""),
+    ],
+)
+def test_what_a_request_is_of_the_apps_own_sign_in_is_said(method, url, form, part, keeping):
+    found = keeping(method, url, *form).part
+    assert found.startswith(part) and bool(found) == bool(part)
+
+
+def test_what_is_not_sensitive_passes_as_the_app_guards_itself(keeping):
+    assert set(keeping("GET", "/anything").outcomes.values()) == {"passes"}
+    report = keeping("GET", "/rule").outcomes
+    assert report.pop("fresh") == "passes"
+    assert set(report.values()) == {"passes, and is logged: report mode asks nothing"}
+
+
+def test_what_is_sensitive_needs_the_app_to_say_who_it_is(keeping):
+    change = ("POST", "/email", ("how", "so"))
+    assert keeping(*change).outcomes == {
+        "anonymous": "told to sign in to the app first",
+        "unseen": "asked to confirm",
+        "stale": "asked to confirm",
+        "fresh": "passes",
+    }
+    assert keeping(*change, without="whoami").outcomes["unseen"] == "told to sign in to the app again"
+
+
+def test_a_sign_in_that_is_sensitive_too_is_not_done_as_somebody_else(keeping):
+    found = keeping("POST", "/login?odd=1", *TYPED)
+    assert found.outcomes["fresh"] == "refused: it would be done as whom it signs in"
+
+
+def test_a_condition_on_any_value_but_some_says_so(keeping):
+    [email] = [each for each in keeping("POST", "/email", ("how", "not")).verdicts if each.route.name == "email"]
+    assert [(each.key, each.holds, each.said) for each in email.criteria][-1] == (
+        "form.how",
+        False,
+        "any value but not",
+    )
