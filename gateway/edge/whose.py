@@ -63,4 +63,5 @@ async def settle(
             return Settled(visit, decision)
         return Settled(visit, Refuse(opened.reason, decision.routes))
     visit = replace(visit, found=opened.found)
+    visit.note("sign-in", Reason.TAKEN_OVER)
     return Settled(visit, await again(visit), opened_cookies(visit, opened))

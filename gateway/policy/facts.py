@@ -48,6 +48,7 @@ class Reason(StrEnum):
     DISABLED = "disabled"
     OTHER_PERSON = "other-person"  # somebody else than the one the app knows this browser as (law 7)
     # an app that keeps its own login
+    TAKEN_OVER = "taken-over"  # it knows somebody whom the gateway did not see sign in: a session without proof
     NOT_OBSERVED = "not-observed"  # nobody can tell whose app session that is
     APP_DOWN = "app-down"  # it did not answer when asked
     APP_CHANGED = "app-changed"  # its sign-in is not what the configuration says

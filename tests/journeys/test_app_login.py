@@ -257,6 +257,8 @@ def test_somebody_already_signed_in_is_asked_for_name_and_password(knowing: Gate
         assert asked_for_name(visitor) and book.did(ann) == []
         assert "Changed to a@b.test" in confirm(visitor, ann + "-pw", username=ann).text
         assert book.did(ann) == ["email a@b.test"]
+        said = [(line["event"], line["reason"]) for line in knowing.audit() if line.get("subject") == f"ledger:{ann}"]
+        assert said[0] == ("sign-in", "taken-over") and ("confirm", "confirmed") in said
         assert "Changed to b@b.test" in change(visitor, "b@b.test").text
 
 
