@@ -11,6 +11,7 @@ from gateway.identity.forms import URLENCODED, Form, Sent
 from gateway.identity.http import Answer
 from gateway.identity.page import Page
 from gateway.policy.facts import Condition, Route
+from gateway.policy.fields import NOT
 
 
 async def sign_out(talk: Conversation, described: Described, pages: Iterable[Page]) -> None:
@@ -73,7 +74,7 @@ def _outcome(talk: Conversation, method: str, target: str, answer: Answer) -> No
 
 def _bare(route: Route) -> tuple[Sent, str] | None:
     """The request itself, where its description leaves nothing open."""
-    if any(sign in route.path for sign in "*{") or any(not each.values for each in route.conditions):
+    if any(sign in route.path for sign in "*{") or not all(map(_plain, route.conditions)):
         return None
     if any(each.place in {"json", "header"} for each in route.conditions):
         return None
@@ -88,6 +89,11 @@ def _bare(route: Route) -> tuple[Sent, str] | None:
         )
     body = urlencode(_pairs(route.conditions, {"form", "query_or_form"})).encode()
     return Sent("POST", target, URLENCODED, body), target
+
+
+def _plain(condition: Condition) -> bool:
+    """Whether it says what to send: neither any value, nor all but one (`!`), nor a part of one (`*`)."""
+    return bool(condition.values) and not any("*" in value or value.startswith(NOT) for value in condition.values)
 
 
 def _pairs(conditions: Iterable[Condition], places: set[str]) -> list[tuple[str, str]]:

@@ -164,8 +164,7 @@ class Shop:
 def shop(**ways: object) -> Iterator[Shop]:
     """Open until the end of the block."""
     made = Shop(**ways)  # type: ignore[arg-type]
-    server = ThreadingHTTPServer(("127.0.0.1", 0), type("Handler", (_Handler,), {"shop": made}))
-    server.daemon_threads = True
+    server = _Server(("127.0.0.1", 0), type("Handler", (_Handler,), {"shop": made}))
     made.port = server.server_address[1]
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
     thread.start()
@@ -175,6 +174,11 @@ def shop(**ways: object) -> Iterator[Shop]:
         server.shutdown()
         server.server_close()
         thread.join(5)
+
+
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+    request_queue_size = 128
 
 
 class _Handler(BaseHTTPRequestHandler):
