@@ -10,13 +10,16 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from tests.apps.forms import form, send
 from tests.apps.mariadb import HOST, MariaDB
 from tests.support.processes import Program, free_port, launch, wait_for
+from tests.support.visitor import Visitor
 
 CODE = Path("/usr/share/phpmyadmin")
 DESK_PEOPLE = {"dora": "desk admin pw1", "bob": "desk bob's pw 2"}
 """`dora` may do everything on the server, `bob` with the database of the name."""
 
+TOKEN = re.compile(r'token:"([^"]*)"')
 CONFIG = """<?php
 $cfg['blowfish_secret'] = '{secret}';
 $cfg['Servers'][1] = ['auth_type' => 'cookie', 'host' => '{host}', 'port' => '{port}', 'AllowNoPassword' => false];
@@ -73,6 +76,19 @@ def phpmyadmin(folder: Path, database: MariaDB) -> Iterator[PhpMyAdmin]:
         started.program.stop()
         for name in DESK_PEOPLE:
             database.sql(f"drop database if exists {name}; drop user if exists {name}@'{HOST}'")
+
+
+def sign_in_to_desk(visitor: Visitor, name: str, password: str = "") -> None:
+    """With its own form; `password` is theirs unless another is given."""
+    page = form(visitor.get("/index.php?route=/").text, "pma_username")
+    send(visitor, page, page.filled(pma_username=name, pma_password=password or DESK_PEOPLE[name], server="1"))
+
+
+def token_of(visitor: Visitor) -> str:
+    """What its own check of forms wants of this visitor."""
+    found = TOKEN.search(visitor.get("/index.php?route=/git-revision").text)
+    assert found is not None
+    return found[1]
 
 
 def _people(database: MariaDB) -> None:
