@@ -76,7 +76,8 @@ def draft(seen: Seen) -> list[str]:
         name, base = known
         rows = [Row("name", name, "as you like"), Row("upstream", seen.origin, "where the app listens")]
         rows += [Row("preset", name, "its login page was recognised; `gateway check --show` writes it out")]
-        return [*lines, "", *table("[[app]]", [*rows, *([Row("base", base)] if base else [])])]
+        rows += [Row("base", base or "/")] if base != presets.base_of(name) else []
+        return [*lines, "", *table("[[app]]", rows)]
     if likely:
         lines += [
             f"# It looks like an app that has a preset, but is not where that has it: try preset = {written(likely)}",

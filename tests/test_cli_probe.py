@@ -237,6 +237,9 @@ def test_an_app_that_is_known_is_recognised_wherever_it_is(drafted):
     wiki = form('<input type="hidden" name="do" value="login"><input name="u"><input type="password" name="p">')
     app, out = drafted(f"<title>DokuWiki</title>{wiki}", target="/a%20b/wiki/doku.php?do=login")
     assert (app["preset"], app["base"], "login" in app) == ("dokuwiki", "/a b/wiki", False)
+    office = form('<input name="username"><input type="password" name="password">')
+    assert drafted(f"Django administration{office}", target="/login/")[0]["base"] == "/"
+    assert "base" not in drafted(f"Django administration{office}", target="/admin/login/")[0]
     app, out = drafted(f"<title>DokuWiki</title>{wiki}", target="/start?do=login")
     assert "preset" not in app and 'try preset = "dokuwiki"' in out
     app, out = drafted(f"<title>Mine</title>{wiki}", target="/wiki/doku.php?do=login")

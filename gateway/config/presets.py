@@ -40,6 +40,11 @@ def text(name: str) -> str:
     return FOLDER.joinpath(f"{name}.toml").read_text(encoding="utf-8")
 
 
+def base_of(name: str) -> str:
+    """Where that app is, if nothing else is said. Raises KeyError."""
+    return str(tomllib.loads(text(name)).get("base", ""))
+
+
 def known(name: str) -> str:
     """The name of a preset. Raises ValueError with those there are."""
     if name not in names():
