@@ -12,6 +12,7 @@ from datetime import UTC
 from email.utils import parsedate_to_datetime
 from functools import lru_cache
 
+from gateway.policy.headers import without_own
 from gateway.policy.text import unquoted
 
 Pair = tuple[bytes, bytes]
@@ -46,11 +47,11 @@ def _fold(name: bytes) -> bytes:
 
 
 def carried(headers: Iterable[Pair], names: Names) -> list[Pair]:
-    """Every session cookie of a request, duplicates too."""
+    """Every session cookie of a request that an app gets to see, duplicates too."""
     found = []
     for field, cookie in headers:
         if field == b"cookie":
-            for pair in _SEPARATORS.split(cookie):
+            for pair in _SEPARATORS.split(without_own(cookie)):
                 name, equals, value = pair.strip(b" \t").lstrip(b"= \t").partition(b"=")
                 if equals and name in names:
                     found.append((name.rstrip(b" \t"), value.strip(b" \t")))
