@@ -56,6 +56,10 @@ class MediaWiki:
         groups = self.sql("select ug_group from user_groups where ug_user = ? order by ug_group", id)
         return email, password, [group for (group,) in groups]
 
+    def add(self, name: str, password: str) -> None:
+        """One more person."""
+        _maintain(self.folder, "createAndPromote", name, password)
+
     def start(self) -> None:
         """Again, on the same port and data."""
         self.program = _serve(self.folder, self.port)
