@@ -18,8 +18,9 @@ from gateway.policy.login import Attempt, Declined, Login
 AT_ONCE = 8
 WAITING = 64
 
-PASSED_ON = frozenset({b"authorization", b"user-agent", b"accept-language", b"accept-charset"})
-"""Beside cookies: what apps recognise a session by, or write a page for."""
+PASSED_ON = frozenset({b"authorization", b"user-agent", b"accept-language", b"accept-charset", b"accept-encoding"})
+"""Beside cookies: what apps recognise a session by, or write a page for. Where one of these is another than before,
+DokuWiki looks at the password again and sets a new cookie."""
 
 DEADLINES = Deadlines()
 
@@ -69,13 +70,17 @@ class AppIdentity:
         fields = [
             *self._site.fields(address),
             (b"Accept", b"text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"),
-            (b"Accept-Encoding", b"gzip"),
             (b"Cache-Control", b"no-cache"),
             *(field for field in headers if field[0] in PASSED_ON),
         ]
         if cookies:
             fields.append((b"Cookie", cookies))
-        return named(self._login, await self._client.ask("GET", self._login.whoami.target, fields))
+        target = self._login.whoami.target
+        answer = await self._client.ask("GET", target, fields)
+        if not answer.readable:
+            others = [field for field in fields if field[0].lower() != b"accept-encoding"]
+            answer = await self._client.ask("GET", target, [*others, (b"Accept-Encoding", b"gzip")])
+        return named(self._login, answer)
 
     async def close(self) -> None:
         """Close what is open."""

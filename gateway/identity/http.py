@@ -28,6 +28,9 @@ LONGEST_BODY = 1 << 20
 
 MOST_CONNECTIONS = 64
 
+PACKED = frozenset({b"gzip", b"x-gzip", b"deflate"})
+"""Content codings that can be unpacked here."""
+
 logging.getLogger("httpcore").setLevel(logging.INFO)  # below that it writes down fields, cookies among them
 
 
@@ -55,6 +58,11 @@ class Answer(NamedTuple):
     @property
     def redirects(self) -> bool:
         return self.status in {301, 302, 303, 307, 308} and self.field(b"location") != b""
+
+    @property
+    def readable(self) -> bool:
+        """Whether its body is in a coding that can be unpacked."""
+        return self.field(b"content-encoding").strip().lower() in {b"", b"identity", *PACKED}
 
     @property
     def text(self) -> str:
@@ -118,7 +126,7 @@ class Client:
 
 async def _bounded(blocks: AsyncIterable[bytes], coding: bytes) -> tuple[bytes, bool]:
     """The first LONGEST_BODY bytes, unpacked, and whether that is all. Raises zlib.error."""
-    packed = coding.strip().lower() in {b"gzip", b"x-gzip", b"deflate"}
+    packed = coding.strip().lower() in PACKED
     unpacker = zlib.decompressobj(zlib.MAX_WBITS | 32) if packed else None  # 32: either header
     body, seen = bytearray(), 0
     async for block in blocks:

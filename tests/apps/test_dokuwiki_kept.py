@@ -52,6 +52,11 @@ def test_who_has_signed_in_to_the_wiki_is_not_asked(wiki: DokuWiki, ann: Visitor
     assert wiki.emails()["admin"] == "fresh@kept.test"
 
 
+def test_asking_who_somebody_is_does_not_disturb_their_session(ann: Visitor) -> None:
+    for _ in range(2):
+        assert "set-cookie" not in ann.get(PROFILE).headers
+
+
 def test_a_stale_change_waits_for_the_wikis_own_password_and_is_made_once(
     wiki: DokuWiki, front: Gateway, ann: Visitor
 ) -> None:

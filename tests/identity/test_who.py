@@ -5,11 +5,12 @@ from __future__ import annotations
 import pytest
 
 from gateway.errors import UpstreamBroken, UpstreamTimeout, UpstreamUnreachable
+from gateway.identity.app import DEADLINES
 from gateway.identity.http import Deadlines
 from gateway.policy.login import OWNER, WhoAmI
 from tests.identity.shop import ADDRESS, Said, Shop, identity, login
 
-SHORT = Deadlines(connect=0.3, answer=0.2, conversation=0.5)
+SHORT = Deadlines(answer=0.4)
 
 
 async def test_somebody_with_a_session_has_a_name(app: Shop) -> None:
@@ -47,7 +48,7 @@ async def test_the_app_is_asked_with_what_it_may_know_the_browser_by_and_no_more
         "x-forwarded-proto": "https",
         "x-forwarded-host": "shop.example.com",
         "accept": asked.fields["accept"],
-        "accept-encoding": "gzip",
+        "accept-encoding": "br",
         "cache-control": "no-cache",
         "authorization": "Basic eDp5",
         "user-agent": "Mine/1",
@@ -55,6 +56,12 @@ async def test_the_app_is_asked_with_what_it_may_know_the_browser_by_and_no_more
         "cookie": "sid=1; x=2",
         "connection": "close",
     }
+
+
+async def test_an_app_that_answers_in_a_coding_of_browsers_is_asked_again(app: Shop) -> None:
+    app.says["GET /me"] = Said(200, "Hello, <b>alice</b>!", (("Content-Encoding", "br"),))
+    await identity(app).who([(b"accept-encoding", b"gzip, br")], address=ADDRESS)
+    assert [each.fields["accept-encoding"] for each in app.asked] == ["gzip, br", "gzip"]
 
 
 @pytest.mark.parametrize(
@@ -109,13 +116,13 @@ async def test_where_nobody_can_be_asked_nobody_is_named(app: Shop) -> None:
         (Said(503), UpstreamBroken),
         (Said(429), UpstreamBroken),
         (Said(200, "x" * 99, cut=9), UpstreamBroken),
-        (Said(200, wait=0.5), UpstreamTimeout),
+        (Said(200, wait=0.8), UpstreamTimeout),
     ],
 )
 async def test_an_app_that_cannot_say_is_no_app_that_says_nobody(app: Shop, said: Said, error: type[Exception]) -> None:
     app.says["GET /me"] = said
     with pytest.raises(error):
-        await identity(app, deadlines=SHORT).who([], address=ADDRESS)
+        await identity(app, deadlines=SHORT if said.wait else DEADLINES).who([], address=ADDRESS)
 
 
 async def test_an_app_that_is_down_cannot_be_reached() -> None:
