@@ -184,15 +184,27 @@ async def _alice(settings: Settings) -> None:
 
 @contextmanager
 def at_the_lab(
-    browser: Browser, opened: Lab, *, age: int = AN_HOUR, path: str = "/", script: bool = True
+    browser: Browser,
+    opened: Lab,
+    *,
+    age: int = AN_HOUR,
+    path: str = "/",
+    script: bool = True,
+    before: str = "",
+    **more: Any,
 ) -> Iterator[Page]:
-    """Alice on a page of the app, `age` seconds after she signed in. Without `script` ours is not loaded."""
+    """Alice on a page of the app, `age` seconds after she signed in. Without `script` ours is not loaded.
+
+    `before` runs before any script of the page, `more` is what `window` takes.
+    """
     opened.calls.clear()
-    with window(browser) as page:
+    with window(browser, **more) as page:
         session = opened.session(age=age)
         page.context.add_cookies([{"name": "gateway_session", "value": session, "url": opened.url}])
         if not script:
             page.route("**/stepup.js*", lambda route: route.abort())
+        if before:
+            page.add_init_script(before)
         page.goto(opened.url + path)
         yield page
 
@@ -216,8 +228,9 @@ def came_of(page: Page) -> Any:
 
 
 def confirms(popup: Page) -> None:
-    popup.get_by_label("Password", exact=True).fill(PASSWORD)
-    popup.get_by_role("button", name="Confirm", exact=True).click()
+    """By password, on the page before her, in whatever language it is."""
+    popup.locator("input[name=password]").fill(PASSWORD)
+    popup.locator("button.main").click()
 
 
 def closes(popup: Page) -> None:

@@ -25,7 +25,7 @@
     const named = /\bconfirm_url="([^"]+)"/.exec(said);
     try {
       const url = new URL(named[1], HERE);
-      return url.origin === HERE && url.pathname.startsWith("/.gateway/") ? url.href : null;
+      return url.origin === HERE && url.pathname.startsWith("/.gateway/confirm/") ? url.href : null;
     } catch (error) {
       return null;
     }
@@ -203,7 +203,8 @@
       const once = headers && headers[Symbol.iterator] && typeof headers.next === "function"; // can be read only once
       const held = keepalive || (given && input.keepalive); // it outlives its page, so nothing may wait in it
       if (!url.startsWith(HERE + "/") || held || once || is(body, "ReadableStream")) return null;
-      return new NativeRequest(given ? apply(clone, input, []) : url, init);
+      const request = new NativeRequest(given ? apply(clone, input, []) : url, init);
+      return request.credentials === "omit" ? null : request; // nobody's, whoever confirms
     } catch (error) {
       return null; // the call itself will say what is wrong
     }
