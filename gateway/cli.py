@@ -31,6 +31,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     except BrokenPipeError:  # whoever read has seen enough, as `head` has
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
+    except EOFError:
+        print("\ngateway: nothing was typed", file=sys.stderr)
+        return 1
     except KeyboardInterrupt:
         return 130
     return status

@@ -167,6 +167,21 @@ def test_the_life_of_a_person(gateway):
     assert gateway("users", "delete", "ada")[1] == ["ada is deleted; 0 sessions ended"]
 
 
+def test_an_answer_that_does_not_come_is_no_traceback(tmp_path, gateway):
+    command = [sys.executable, "-m", "gateway", "users", "add", "ada"]
+    done = subprocess.run(
+        command,
+        cwd=tmp_path,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=False,
+        start_new_session=True,
+    )
+    assert (done.returncode, done.stderr.splitlines()[-1]) == (1, "gateway: nothing was typed")
+    assert "Traceback" not in done.stderr
+
+
 def test_an_authenticator_is_shown_as_a_code_to_scan_and_as_text(gateway):
     gateway("users", "add", "ada", typed=["correct horse"] * 2)
     _, out, _ = gateway("users", "totp", "ada")

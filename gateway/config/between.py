@@ -54,15 +54,13 @@ def _place(store: object, folder: Path) -> object:
     """One spelling for all that lead to a file: its name without links, and what it is, if it is there."""
     if not isinstance(store, str) or not store.startswith("sqlite:"):
         return store
-    path = os.path.realpath(Path(folder, store.removeprefix("sqlite:")))
-    return _identity(path) or path
-
-
-def _identity(path: str) -> tuple[int, int] | None:
     try:
+        path = os.path.realpath(Path(folder, store.removeprefix("sqlite:")))
         found = os.stat(path)
-    except OSError:
-        return None
+    except FileNotFoundError:
+        return path
+    except (OSError, ValueError):  # no name that a file could have
+        return store
     return found.st_dev, found.st_ino
 
 

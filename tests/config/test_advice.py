@@ -62,6 +62,15 @@ def test_what_is_probably_not_meant_is_said(old, new, said, warnings):
     assert [line for line in warnings(old, new) if said in line]
 
 
+def test_what_is_public_around_many_routes_is_said_once(warnings):
+    more = "".join(QUIET[QUIET.index("[[app.route]]") :].replace('"delete"', f'"r{n}"') for n in range(3))
+    found = warnings(
+        QUIET, QUIET.replace(UPSTREAM, UPSTREAM + '\npublic = ["/x", "/**"]') + more.replace("/acc", "/a/acc")
+    )
+    [line] = [line for line in found if "public" in line]
+    assert line == 'routes.toml:7: app[0].public[1]: "/**" takes in 4 routes; they win there, and people must sign in'
+
+
 def test_an_app_without_routes_is_said_to_have_nothing_sensitive(warnings):
     [line] = warnings(QUIET[QUIET.index("[[app.route]]") :], "")
     assert "app[0]: has no [[app.route]]" in line

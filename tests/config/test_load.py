@@ -285,6 +285,27 @@ def test_names_are_plain_and_those_of_the_gateway_are_its_own(line, problems):
     assert problem.startswith("routes.toml:8: app[0].route[0].name: ")
 
 
+@pytest.mark.parametrize("there", [True, False])
+@pytest.mark.parametrize("other", ["sqlite:./gateway.db", "sqlite:{folder}/gateway.db", "sqlite:link/gateway.db"])
+def test_state_and_directory_are_not_one_file_however_it_is_spelled(other, there, problems, tmp_path):
+    (tmp_path / "link").symlink_to(tmp_path, target_is_directory=True)
+    if there:
+        (tmp_path / "gateway.db").touch()
+    [problem] = problems(f'{GATEWAY}state = "{other.format(folder=tmp_path)}"\n{APP}')
+    assert "gateway.directory: is the same file as state" in problem
+
+
+def test_a_store_with_another_name_for_the_same_file_is_caught(problems, tmp_path):
+    (tmp_path / "gateway.db").touch()
+    (tmp_path / "state.db").hardlink_to(tmp_path / "gateway.db")
+    [problem] = problems(f'{GATEWAY}state = "sqlite:state.db"\n{APP}')
+    assert "gateway.directory: is the same file as state" in problem
+
+
+def test_a_store_that_no_file_could_be_called_is_a_mistake_like_any(problems):
+    assert problems(f'{GATEWAY}state = "sqlite:a\\u0000/b"\n{APP}')
+
+
 def test_a_secret_written_into_the_file_is_not_repeated(problems):
     [problem] = problems(GATEWAY.replace("env:S", "hunter2-hunter2-hunter2-hunter2-") + APP)
     assert "gateway.secret: this is not where a secret is kept" in problem
