@@ -172,7 +172,7 @@ def test_a_call_refused_again_is_asked_for_twice_more(page: Page, opened: Lab, s
         "**/.gateway/confirm/x*",
         lambda route: route.fulfill(
             content_type="text/html",
-            body=f'<!doctype html><main><p data-outcome=confirmed><script type=module src="{address("popup.js")}">',
+            body=f'<!doctype html><main><p data-outcome=confirmed><script type=module src="{address("popup.js")}"></script>',
         ),
     )
     starts(page, script, "/saved/1")
