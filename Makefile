@@ -13,6 +13,9 @@ setup: .venv/tests
 test: .venv/tests tests/browser/node_modules
 	@tests/need.sh chromium=chromium /usr/share/fonts/truetype/dejavu/DejaVuSans.ttf=fonts-dejavu-core \
 	  '/usr/share/dokuwiki/doku.php=php-cli php-cgi php-xml dokuwiki' \
+	  /usr/sbin/mariadbd=mariadb-server-core /usr/bin/mariadb=mariadb-client-core \
+	  /usr/share/wordpress/wp-content/themes/twentytwentythree='php-cli php-cgi php php-mysql nginx-light wordpress wordpress-theme-twentytwentythree' \
+	  /usr/share/mediawiki/api.php='php-cli php-cgi php php-sqlite3 nginx-light mediawiki' \
   '/usr/share/phpmyadmin/index.php=php-cgi php-mysql mariadb-server-core mariadb-client-core dbconfig-no-thanks phpmyadmin' \
   '/usr/share/redmine/config.ru=dbconfig-no-thanks redmine redmine-sqlite' puma=puma
 	@$(BIN)/pytest $(ARGS)

@@ -22,6 +22,14 @@ fi
 
 export DEBIAN_FRONTEND=noninteractive
 [ ! -f "$(dirname "$0")/apps/debconf" ] || debconf-set-selections "$(dirname "$0")/apps/debconf"
+# Some packages bring a service, such as the web server that an app depends on: nothing here is to be started.
+policy=/usr/sbin/policy-rc.d
+if [ ! -e "$policy" ]; then
+  trap 'rm -f "$policy"' EXIT
+  trap 'exit 1' HUP INT TERM
+  printf '#!/bin/sh\nexit 101\n' >"$policy"
+  chmod 755 "$policy"
+fi
 apt-get update -qq
 # Debian's Bundler knows where Debian keeps gems. One inside Ruby's library may not, and Redmine would not install.
 BUNDLER_VERSION=$(apt-cache show --no-all-versions ruby-bundler 2>/dev/null | sed -n 's/^Version: \([0-9.]*\).*/\1/p')
