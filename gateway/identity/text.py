@@ -8,6 +8,9 @@ import re
 WITHOUT_A_WORD = "cp1252"
 """What browsers take a page for that does not say (WHATWG Encoding, and HTML 13.2.3.2, for most languages)."""
 
+LOOKED_AT = 1 << 16
+"""Bytes of a page that does not say."""
+
 _IN_TYPE = re.compile(r"charset\s*=\s*[\"']?([A-Za-z0-9._:-]+)", re.IGNORECASE)
 _IN_META = re.compile(rb"<meta[^>]{0,200}?charset\s*=\s*[\"']?\s*([A-Za-z0-9._:-]+)", re.IGNORECASE)
 _ORDINARY = re.compile(r"utf-8|iso8859-\d+|cp\d+|koi8-[ru]|shift_jis|euc_jp|iso2022_jp|euc_kr|gb2312|gbk|gb18030|big5")
@@ -38,10 +41,10 @@ def _codec(label: str, page: bytes) -> str:
 
 
 def _says_utf8(page: bytes) -> bool:
-    """Whether there is more than ASCII, and all of it is UTF-8: that is hardly ever met by chance. What was cut off in
-    the middle of a character may be."""
+    """Whether there is more than ASCII at its beginning, and all of it is UTF-8: that is hardly ever met by chance."""
+    beginning = page[:LOOKED_AT]
     try:
-        page.decode()
-    except UnicodeDecodeError as error:
-        return error.start >= len(page) - 3 and error.reason == "unexpected end of data"
-    return not page.isascii()
+        codecs.getincrementaldecoder("utf-8")().decode(beginning, final=len(page) <= LOOKED_AT)
+    except UnicodeDecodeError:
+        return False
+    return not beginning.isascii()

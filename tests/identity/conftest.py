@@ -1,4 +1,4 @@
-"""Coroutines as tests, and a shop for each."""
+"""Coroutines as tests, where a module imports `runner`, and a shop for each."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from collections.abc import Iterator
 import pytest
 
 from tests.identity.shop import Shop, shop
-from tests.support.coroutines import pytest_pyfunc_call, runner
+from tests.support.coroutines import pytest_pyfunc_call
 
-__all__ = ["pytest_pyfunc_call", "runner"]
+__all__ = ["pytest_pyfunc_call"]
 
 
 @pytest.fixture(name="app")

@@ -12,11 +12,13 @@ import pytest
 from gateway.errors import Busy, UpstreamBroken
 from gateway.identity.app import AT_ONCE, WAITING
 from gateway.identity.http import Deadlines
+from gateway.policy.facts import Reason
 from gateway.policy.login import Accepted, Declined
 from tests.edge.servers import answering
 from tests.identity.shop import ADDRESS, PASSWORD, PEOPLE, Asked, Said, Shop, identity, login, shop
+from tests.support.coroutines import runner as runner
 
-SHORT = Deadlines(connect=0.5, answer=0.5, conversation=0.2)
+SHORT = Deadlines(conversation=0.3)
 
 
 @pytest.mark.parametrize("leave", ["form", "link", "asks"])
@@ -97,18 +99,26 @@ async def test_who_somebody_is_leaves_nothing_for_the_next(app: Shop) -> None:
     assert await asked.who([], address=ADDRESS) == "x"
 
 
-async def test_more_than_can_be_asked_in_time_are_turned_away(app: Shop) -> None:
-    app.says["GET /login"] = Said(wait=0.1)
-    asked = identity(app, deadlines=SHORT)
-    many = AT_ONCE + WAITING + 3
+async def test_more_than_can_wait_are_turned_away_at_once(app: Shop) -> None:
+    app.says["GET /login"] = Said(wait=0.03)
+    asked, many = identity(app), AT_ONCE + WAITING + 3
     told = await asyncio.gather(
         *(asked.sign_in("alice", PASSWORD, address=ADDRESS) for _ in range(many)), return_exceptions=True
     )
-    turned_away = [each for each in told if isinstance(each, Busy)]
-    assert len(turned_away) >= 3
-    assert 0 < len(app.asked) <= many - len(turned_away)
+    assert sum(isinstance(each, Busy) for each in told) == 3
+    assert len(app.asked) == many - 3
     app.says.clear()
     assert await asked.sign_in("alice", PASSWORD, address=ADDRESS) == Accepted("alice")
+
+
+async def test_who_waits_too_long_is_turned_away_unasked(app: Shop) -> None:
+    app.says["GET /login"] = Said(wait=2.0)
+    asked = identity(app, deadlines=SHORT)
+    told = await asyncio.gather(
+        *(asked.sign_in("alice", PASSWORD, address=ADDRESS) for _ in range(AT_ONCE * 3)), return_exceptions=True
+    )
+    assert sum(isinstance(each, Busy) for each in told) >= AT_ONCE
+    assert {each for each in told if not isinstance(each, Busy)} == {Declined(Reason.APP_DOWN, False)}
 
 
 async def test_no_more_than_a_few_conversations_go_on_at_once(app: Shop) -> None:

@@ -9,6 +9,7 @@ from gateway.identity.app import DEADLINES
 from gateway.identity.http import Deadlines
 from gateway.policy.login import OWNER, WhoAmI
 from tests.identity.shop import ADDRESS, Said, Shop, identity, login
+from tests.support.coroutines import runner as runner
 
 SHORT = Deadlines(answer=0.4)
 
