@@ -71,6 +71,10 @@ class Redmine:
         rows = self.sql(f"select address, lastname, hashed_password from {joined} where login = ?", login)
         return (rows[0][0], rows[0][1], rows[0][2]) if rows else None
 
+    def seen(self, line: str) -> int:
+        """How often it was asked for that: a method and an address, in quotes, as it logs them."""
+        return (self.folder / "site/instances/default/log/production.log").read_text().count(f"Started {line} for ")
+
     def start(self) -> None:
         """Again, on the same port and data."""
         self.program = _serve(self.folder, self.port)
