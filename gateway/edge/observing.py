@@ -22,6 +22,7 @@ from gateway.policy.forms import in_body
 from gateway.policy.headers import Field, own_cookie
 from gateway.policy.jar import Change, changes
 from gateway.policy.login import Typed, succeeded, typed
+from gateway.policy.routes import RouteTable
 from gateway.policy.text import text
 
 LARGEST = 64 << 10
@@ -47,24 +48,24 @@ async def observed(visit: Visit, login: AppLogin, readings: frozenset[str], body
             return await _signing_in(visit, login, said)
     if visit.session is None or not login.shows(request):
         return None
-    if unseen:
-        return Unseen(visit, login)
-    match = login.signout.match(request, readings)
-    leaves = bool(match.routes)
-    if match.undecided:
-        leaves = bool(login.signout.settle(match, request, await body.whole(LARGEST)))
-    return SigningOut(visit, login) if leaves else Moving(visit, login)
+    if await _surely(login.signout, request, readings, body, LARGEST):
+        return SigningOut(visit, login)
+    return Unseen(visit, login) if unseen else Moving(visit, login)
 
 
 async def signs_in(request: Request, login: AppLogin, readings: frozenset[str], body: Body, most: int) -> bool:
     """Whether the app may take this request for a sign-in, as far as `most` bytes of it can be read. Who sends it is
     then not yet who it is carried out for."""
-    match = login.like_signin.match(request, readings)
+    return await _surely(login.like_signin, request, readings, body, most)
+
+
+async def _surely(table: RouteTable, request: Request, readings: frozenset[str], body: Body, most: int) -> bool:
+    """Whether it matches, where a body that cannot be read matches nothing: every upload would be a sign-out else."""
+    match = table.match(request, readings)
     if match.routes or not match.undecided:
         return bool(match.routes)
     read = await body.whole(most)
-    clear = not isinstance(in_body(request, read), Unread)
-    return clear and bool(login.like_signin.settle(match, request, read))
+    return not isinstance(in_body(request, read), Unread) and bool(table.settle(match, request, read))
 
 
 async def _signing_in(visit: Visit, login: AppLogin, said: Typed) -> Watch | Wait | None:

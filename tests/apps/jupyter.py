@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import importlib.util
-import re
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,8 +14,6 @@ from tests.support.processes import Program, free_port, launch, wait_for
 
 NOTEBOOK_PASSWORD = "notebook-pw1"
 SALT = "a1b2c3d4e5f6"
-LOGGED = re.compile(r"(?:\b|m)(\d{3}) (GET|POST|PUT|PATCH|DELETE) (\S+)")
-KERNEL_SPEC = "share/jupyter/kernels/python3/kernel.json"
 
 
 @dataclass
@@ -35,10 +32,6 @@ class Jupyter:
     def notebooks(self) -> Path:
         """The folder that it shows."""
         return self.folder / "root"
-
-    def seen(self) -> list[str]:
-        """Status, method and target of what its log tells: changes, refusals, websockets."""
-        return [" ".join(line) for line in LOGGED.findall(self.program.output())]
 
     def start(self) -> None:
         """Again, on the same port and folder."""
@@ -73,7 +66,6 @@ def _serve(folder: Path, port: int) -> Program:
         "ServerApp.open_browser": False,
         "FileContentsManager.delete_to_trash": False,
         "PasswordIdentityProvider.hashed_password": f"sha1:{SALT}:{hashed}",
-        "Application.log_level": "INFO",
     }
     options = [f"--{key}={value}" for key, value in settings.items()]
     homes = ("JUPYTER_CONFIG_DIR", "JUPYTER_DATA_DIR", "JUPYTER_RUNTIME_DIR", "IPYTHONDIR", "HOME")

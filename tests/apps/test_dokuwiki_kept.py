@@ -180,6 +180,20 @@ def asked_for_admin(visitor: Visitor) -> bool:
     return asked(visitor)
 
 
+def test_uploads_and_long_pages_leave_the_session_as_it_was(wiki: DokuWiki, ann: Visitor) -> None:
+    ann.fetch(
+        "POST",
+        "/lib/exe/ajax.php?call=mediaupload&ns=wiki&qqfile=a.png",
+        content=b"\x89PNG",
+        headers={"content-type": "application/octet-stream"},
+    )
+    edit = form(ann.get("/doku.php?id=long&do=edit").text, "wikitext")
+    send(ann, edit, [*edit.filled(wikitext="a long page\n" * 10_000), ("do[save]", "Save")])
+    assert (wiki.folder / "data/pages/long.txt").stat().st_size > 100_000
+    change(ann, "uploaded@kept.test")
+    assert wiki.emails()["admin"] == "uploaded@kept.test"
+
+
 def test_a_name_written_otherwise_is_the_person_that_the_wiki_says_it_is(front: Gateway) -> None:
     with Visitor(front.url) as visitor:
         sign_in_to_wiki(visitor, "AdMin", WIKI_PASSWORD)
