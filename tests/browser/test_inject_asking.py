@@ -167,14 +167,9 @@ def test_a_call_refused_again_is_asked_for_twice_more(page: Page, opened: Lab, s
         said = f'StepUp error="{REFUSED}", max_age=300, confirm_url="{opened.url}/.gateway/confirm/x"'
         route.fulfill(status=401, headers={"www-authenticate": said}, body="{}")
 
+    done = f'<!doctype html><main><p data-outcome=confirmed><script type=module src="{address("popup.js")}"></script>'
     page.route("**/saved/**", refuse)
-    page.context.route(
-        "**/.gateway/confirm/x*",
-        lambda route: route.fulfill(
-            content_type="text/html",
-            body=f'<!doctype html><main><p data-outcome=confirmed><script type=module src="{address("popup.js")}"></script>',
-        ),
-    )
+    page.context.route("**/.gateway/confirm/x*", lambda route: route.fulfill(content_type="text/html", body=done))
     starts(page, script, "/saved/1")
     assert 401 in came_of(page)
     assert refused == 1 + 3

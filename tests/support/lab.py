@@ -66,9 +66,13 @@ class Call:
 
 @dataclass
 class Lab:
-    """`pages` by path; every other path echoes. `calls` are those that reached the app."""
+    """`pages` by path, and `slow` ones, by the piece, with seconds in between; every other path echoes.
+
+    `calls` are those that reached the app.
+    """
 
     pages: dict[str, tuple[dict[str, str], bytes]] = field(default_factory=dict)
+    slow: dict[str, tuple[list[bytes], float]] = field(default_factory=dict)
     calls: list[Call] = field(default_factory=list)
     front: Gateway | None = None
     settings: Settings | None = None
@@ -118,15 +122,8 @@ class Handler(BaseHTTPRequestHandler):
             self.answer(200, {"content-type": "text/html; charset=utf-8"} | fields, page)
         elif path.startswith("/away/"):
             self.answer(303, {"location": "/" + path.removeprefix("/away/")}, b"")
-        elif "/slow/" in path:
-            self.send_response(200)
-            self.send_header("transfer-encoding", "chunked")
-            self.send_header("content-type", "text/plain")
-            self.end_headers()
-            for piece in (b"one ", b"two ", b"three"):
-                self.wfile.write(b"%x\r\n%b\r\n" % (len(piece), piece))
-                time.sleep(0.15)
-            self.wfile.write(b"0\r\n\r\n")
+        elif path in self.lab.slow or "/slow/" in path:
+            self.drip(*self.lab.slow.get(path, ([b"one ", b"two ", b"three"], 0.15)))
         else:
             told = {"method": self.command, "path": self.path, "body": body.decode("latin-1")}
             told["type"] = headers.get("content-type", "")
@@ -136,6 +133,16 @@ class Handler(BaseHTTPRequestHandler):
             )
 
     do_GET = do_HEAD = do_POST = do_PUT = do_DELETE = handle_any
+
+    def drip(self, pieces: list[bytes], pause: float) -> None:
+        self.send_response(200)
+        self.send_header("transfer-encoding", "chunked")
+        self.send_header("content-type", "text/html" if pieces[0].startswith(b"<") else "text/plain")
+        self.end_headers()
+        for piece in pieces:
+            self.wfile.write(b"%x\r\n%b\r\n" % (len(piece), piece))
+            time.sleep(pause)
+        self.wfile.write(b"0\r\n\r\n")
 
     def answer(self, status: int, fields: dict[str, str], body: bytes) -> None:
         self.send_response(status)
