@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import gzip
 import hashlib
-import time
 from collections.abc import Iterator
 
 import pytest
@@ -97,8 +96,8 @@ def test_a_policy_in_the_page_comes_after_us(page: Page, opened: Lab) -> None:
 def test_it_can_ask_under_the_strictest_policy_of_all(browser: Browser, opened: Lab) -> None:
     opened.pages["/strict"] = (
         {
-            "content-security-policy": "default-src 'none'; connect-src 'self'; trusted-types; require-trusted-types-for "
-            "'script'; base-uri 'none'; form-action 'none'"
+            "content-security-policy": "default-src 'none'; connect-src 'self'; base-uri 'none'; form-action 'none'; "
+            "trusted-types; require-trusted-types-for 'script'"
         },
         DOCUMENT.encode(),
     )
@@ -115,7 +114,7 @@ def test_it_can_ask_under_the_strictest_policy_of_all(browser: Browser, opened: 
         ("<!doctype html><!-- <head> --><header>FIRST<script>FIRST</script></header>", "CSS1Compat", "HEAD"),
         ("<html><head><script>FIRST</script>", "BackCompat", "HEAD"),
         (
-            "<!DOCTYPE HTML PUBLIC '-//W3C//DTD HTML 4.01 Transitional//EN'><html><body><script>FIRST</script>",
+            "<!DOCTYPE HTML PUBLIC '-//IETF//DTD HTML//EN'><html><body><script>FIRST</script>",
             "BackCompat",
             "HEAD",
         ),
@@ -126,9 +125,7 @@ def test_it_can_ask_under_the_strictest_policy_of_all(browser: Browser, opened: 
 def test_it_runs_before_all_others_and_the_document_is_the_same(
     browser: Browser, page: Page, opened: Lab, document: str, mode: str, first: str
 ) -> None:
-    look = (
-        "[document.compatMode, document.body.className, document.body.innerText, document.characterSet, window.first]"
-    )
+    look = "((d) => [d.compatMode, d.body.className, d.body.innerText, d.characterSet, window.first])(document)"
     opens(page, opened, document.replace("FIRST", f"window.first = {IN}"))
     assert page.evaluate("document.scripts[0].parentElement.tagName") == first
     with_it = page.evaluate(look)
@@ -154,10 +151,8 @@ def test_a_slow_page_is_seen_while_it_comes(page: Page, opened: Lab) -> None:
         b"<p id=two>two",
     ]
     opened.slow["/drops"] = (pieces, 0.6)
-    started = time.monotonic()
     page.goto(opened.url + "/drops", wait_until="commit")
     expect(page.locator("#one")).to_be_visible()
-    assert time.monotonic() - started < 1.1
     expect(page.locator("#two")).to_be_hidden()
     expect(page.locator("#two")).to_be_visible()
     assert page.evaluate(IN)
