@@ -132,6 +132,16 @@ def test_who_was_signed_in_before_confirms_with_name_and_password_and_nobody_els
             assert address(pedia) == "before@kept.test"
 
 
+def test_who_signs_in_again_because_the_wiki_asks_is_not_asked_once_more(
+    pedia: MediaWiki, front: Gateway, ann: Visitor
+) -> None:
+    older(front.folder)
+    again = form(ann.get("/index.php?title=Special:UserLogin&returnto=Notes").text, "wpPassword")
+    send(ann, again, again.filled(wpPassword=ANN))
+    change(ann, "reauthenticated@kept.test")
+    assert address(pedia) == "reauthenticated@kept.test"
+
+
 def test_who_signs_in_by_script_is_asked_by_name_and_borrows_nothing(
     pedia: MediaWiki, front: Gateway, ann: Visitor
 ) -> None:

@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from pathlib import Path
 from urllib.parse import quote
 
 import pytest
 
 from gateway.policy.routes import RouteTable
 from tests.apps.mediawiki import PEDIA_PEOPLE, MediaWiki, sign_in_to_pedia
-from tests.apps.wire import MULTIPART, Sent, Wire, app_of, get, matched, part, post
+from tests.apps.wire import MULTIPART, Sent, Wire, app_of, documented, get, matched, part, post
 from tests.support.visitor import Visitor
 
 EMAIL = [
@@ -147,3 +148,12 @@ def test_nothing_changes_without_the_field_that_the_table_goes_by(
     ann.send(post(f"/index.php?title={title}", f"wpEditToken={quote(token)}&{fields}"))
     after = [pedia.person(name) for name in PEDIA_PEOPLE], pedia.sql("select bp_app_id, bp_token from bot_passwords")
     assert after == before
+
+
+def test_short_addresses_are_covered_as_the_documentation_says(tmp_path: Path) -> None:
+    app = app_of("mediawiki", tmp_path, documented("MediaWiki"))
+    assert app.login is not None and app.login.page.startswith("/w/") and app.login.whoami is not None
+    table = RouteTable(app.routes)
+    for target in ("/wiki/Special:ChangeEmail", "/w/index.php?title=Special:ChangeEmail", "/w/index.php/Spezial:X"):
+        assert matched(table, post(target, "wpNewEmail=a@b.test")) == {"email"}
+    assert matched(table, post("/w/api.php", "action=userrights")) == {"by-script"}

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from gateway.policy.routes import RouteTable
-from tests.apps.wire import MULTIPART, Sent, Wire, app_of, get, matched, part, post
+from tests.apps.wire import MULTIPART, Sent, Wire, app_of, documented, get, matched, part, post
 from tests.apps.wordpress import BLOG_PEOPLE, WordPress, sign_in_to_blog
 from tests.support.visitor import Visitor
 
@@ -185,3 +185,11 @@ def test_what_the_dashboard_does_by_script_is_in_the_table(action: str, table: R
         post("/wp-admin/admin-ajax.php", part("action", action), MULTIPART),
     ):
         assert admin.send(sent).status in (200, 403) and matched(table, sent) == {"by-script"}
+
+
+def test_a_core_in_its_own_folder_is_covered_as_the_documentation_says(tmp_path: Path) -> None:
+    app = app_of("wordpress", tmp_path, documented("WordPress"))
+    assert app.login is not None and app.login.page == "/wp/wp-login.php" and app.login.whoami is not None
+    table = RouteTable(app.routes)
+    assert matched(table, post("/wp/wp-admin/profile.php", "email=x")) == {"profile"}
+    assert matched(table, post("/wp-json/wp/v2/users/1", "email=x")) == {"rest-people"}

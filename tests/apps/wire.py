@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.client
 import os
+import re
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -14,6 +15,8 @@ from gateway.policy.routes import RouteTable
 from gateway.policy.target import readings
 from tests.support.processes import write_config
 
+PAGE = Path(__file__).parents[2] / "docs/presets.md"
+BLOCK = re.compile(r"```toml\n(.*?)```", re.DOTALL)
 FORM = "application/x-www-form-urlencoded"
 MULTIPART = "multipart/form-data; boundary=b"
 
@@ -57,6 +60,13 @@ def app_of(preset: str, folder: Path, *more: str) -> App:
         folder, 8000, f'[[app]]\nname = "app"\nupstream = "http://127.0.0.1:9000"\npreset = "{preset}"\n{lines}\n'
     )
     return load(folder / "routes.toml", env=os.environ).apps[0]
+
+
+def documented(heading: str) -> str:
+    """The lines that the documentation has for an installation of that app that is not the usual one."""
+    section = PAGE.read_text().partition(f"\n## {heading}\n")[2].partition("\n## ")[0]
+    [block] = BLOCK.findall(section)
+    return str(block)
 
 
 def matched(table: RouteTable, sent: Sent) -> set[str]:

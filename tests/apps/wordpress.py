@@ -70,6 +70,12 @@ class WordPress:
         rows = self.database.sql(sql, database=self.name)
         return (rows[0][0], rows[0][1], rows[0][2]) if rows else None
 
+    def sessions(self, login: str) -> int:
+        """How many of theirs are alive, by the blog's own record."""
+        of = f"(select ID from wp_users where user_login = '{login}')"
+        sql = f"select meta_value from wp_usermeta where meta_key = 'session_tokens' and user_id = {of}"
+        return sum(row[0].count('"expiration"') for row in self.database.sql(sql, database=self.name))
+
     def option(self, name: str) -> str:
         """One of the blog's settings."""
         sql = f"select option_value from wp_options where option_name = '{name}'"
