@@ -70,6 +70,18 @@ def test_a_stale_change_waits_for_the_wikis_own_password_and_is_made_once(
     assert not asked(ann) and form(ann.get(PROFILE).text, "email").fields.count(("email", "held@kept.test")) == 1
 
 
+@pytest.mark.parametrize("button", ["fn[delete]", "fn"])
+def test_deleting_a_person_is_confirmed_every_time(button: str, wiki: DokuWiki, ann: Visitor) -> None:
+    people = wiki.folder / "conf/users.auth.php"
+    people.write_text(people.read_text() + "gone:x:Gone:gone@kept.test:user\n")
+    page = form(ann.get("/doku.php?id=start&do=admin&page=usermanager").text, "userid")
+    assert not asked(ann)
+    send(ann, page, [*page.fields, ("delete[gone]", "1"), (button, "delete")])
+    assert asked(ann) and "Delete people of the wiki" in ann.page.text and "gone" in wiki.emails()
+    confirm(ann, WIKI_PASSWORD)
+    assert "gone" not in wiki.emails()
+
+
 def test_a_wiki_that_was_restarted_while_its_owner_confirmed_gets_the_change(
     wiki: DokuWiki, front: Gateway, ann: Visitor
 ) -> None:
