@@ -98,6 +98,8 @@ def _login(login: Login) -> dict[str, Any]:
         rows["logout"] = _request(login.logout)
     if login.whoami:
         rows["whoami"] = {"path": login.whoami.target, "pattern": login.whoami.pattern}
+        if not login.whoami.before:
+            rows["whoami"]["before"] = False
     return rows | {key: list(said) for key, said in (("locked", login.locked), ("captcha", login.captcha)) if said}
 
 

@@ -69,7 +69,7 @@ def login_of(login: LoginTable) -> Login:
             success.body_not or "",
         ),
         logout=_request("logout", login.logout, login.logout.methods) if login.logout else None,
-        whoami=WhoAmI(who.path, who.pattern) if who else None,
+        whoami=WhoAmI(who.path, who.pattern, who.before) if who else None,
         locked=tuple(login.locked),
         captcha=tuple(login.captcha),
     )

@@ -55,6 +55,7 @@ class SuccessTable(Table):
 class WhoAmITable(Table):
     path: Target
     pattern: Wording
+    before: bool = True
 
 
 class LogoutTable(RequestKeys):

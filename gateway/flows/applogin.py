@@ -149,7 +149,8 @@ class AppLogin:
         """Whether the app knows nobody by what comes with a sign-in. Else it may let them in for that alone."""
         if not self.shows(request):
             return True
-        return self.login.whoami is not None and await self._ask(request.headers, request) is None
+        whoami = self.login.whoami
+        return whoami is not None and whoami.before and await self._ask(request.headers, request) is None
 
     async def succeeded(
         self, request: Request, said: Typed, changed: Sequence[Change], set_cookies: Headers, *, nobody_before: bool

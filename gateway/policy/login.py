@@ -48,6 +48,7 @@ class WhoAmI:
 
     target: str  # origin-form
     pattern: str  # a wording; {user} stands for the name
+    before: bool = True  # it may be asked before a sign-in; else a stranger's session with their form would end by it
 
 
 @dataclass(frozen=True, slots=True)

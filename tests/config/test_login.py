@@ -94,6 +94,7 @@ def test_every_key_of_a_sign_in_is_kept(app):
         [app.login.whoami]
         path = "/me?x"
         pattern = "<b>{user}</b>"
+        before = false
         """
         + ROUTE
     ).login
@@ -105,7 +106,7 @@ def test_every_key_of_a_sign_in_is_kept(app):
     assert login.success == Success(frozenset({302}), ("/home/**",), ("/in",), "sid", "Welcome", "Wrong")
     assert (login.logout.path, login.logout.methods) == ("/out", None)
     assert login.logout.conditions == (Condition("form", "really", frozenset()),)
-    assert login.whoami == WhoAmI("/me?x", "<b>{user}</b>")
+    assert login.whoami == WhoAmI("/me?x", "<b>{user}</b>", before=False)
 
 
 def test_a_sign_in_is_a_post_unless_it_is_said_not_to_be(app):
