@@ -136,7 +136,7 @@ def test_who_signs_in_again_because_the_wiki_asks_is_not_asked_once_more(
     pedia: MediaWiki, front: Gateway, ann: Visitor
 ) -> None:
     older(front.folder)
-    again = form(ann.get("/index.php?title=Special:UserLogin&returnto=Notes").text, "wpPassword")
+    again = form(ann.get("/index.php?title=Special:UserLogin").text, "wpPassword")
     send(ann, again, again.filled(wpPassword=ANN))
     change(ann, "reauthenticated@kept.test")
     assert address(pedia) == "reauthenticated@kept.test"
