@@ -16,6 +16,7 @@ from gateway.config.settings import App, Settings
 from gateway.errors import ConfigError, UpstreamError
 from gateway.identity.app import AppIdentity
 from gateway.policy.facts import Reason
+from gateway.policy.jar import Names, Pair
 from gateway.policy.login import Accepted, Attempt, Login, Success
 
 ADDRESS = "127.0.0.1"
@@ -83,28 +84,60 @@ def _name(args: argparse.Namespace, login: Login) -> str:
 
 async def _tried(app: App, login: Login, name: str, password: str) -> int:
     identity = AppIdentity(login, upstream=app.upstream, origin=app.origin)
-    notes: list[str] = []
+    faults: list[str] = []
 
     def tell(line: str) -> None:
         _tell(line)
         if line.startswith("note: "):
-            notes.append(line)
+            faults.append("The gateway would not see people sign in: the note above says why.")
+
+    async def inside(cookies: list[Pair]) -> None:
+        faults.extend(await _looked_at(identity, login, cookies))
 
     try:
         stranger = await _stranger(identity, login)
-        attempt = await identity.sign_in(name, password, address=ADDRESS, tell=tell)
+        attempt = await identity.sign_in(name, password, address=ADDRESS, tell=tell, inside=inside)
     finally:
         await identity.close()
-    print()
-    for line in _verdict(app, login, name, attempt):
-        print(line)
     if stranger:
-        print(f'But who has not signed in is taken for "{printable(stranger)}": let login.whoami.pattern name only')
-        print("who is signed in. The gateway believes no sign-in until it does.")
-    accepted = isinstance(attempt, Accepted)
-    if accepted and notes:
-        print("But the gateway would not see people sign in: the note above says why.")
-    return 0 if accepted and not stranger and not notes else 1
+        faults.append(f'Who has not signed in is taken for "{printable(stranger)}": login.whoami.pattern has to name')
+        faults.append("only who is signed in. Until it does, the gateway believes no sign-in.")
+    print("", *_verdict(app, login, name, attempt), sep="\n")
+    if isinstance(attempt, Accepted) and faults:
+        print("", "That is not enough:", *faults, sep="\n")
+    return 0 if isinstance(attempt, Accepted) and not faults else 1
+
+
+async def _looked_at(identity: AppIdentity, login: Login, cookies: list[Pair]) -> list[str]:
+    """What is wrong with `login.cookies`, given all those of somebody who has signed in."""
+    names = Names(login.cookies)
+    ours, others = ([each for each in cookies if (each[0] in names) is inside] for inside in (True, False))
+    _tell(f"cookies in login.cookies: {_names(ours)}; others: {_names(others)}")
+    if not ours:
+        return ["The app sets no cookie of login.cookies, by which the gateway tells whose session it is."]
+    if others and login.whoami is None:
+        _tell("nobody can ask the app by which of them it knows people: without login.whoami make sure yourself")
+    if login.whoami is None or not others:
+        return []
+    by_others, by_ours = await _who(identity, others), await _who(identity, ours)
+    _tell(f"who am I, by those in login.cookies alone: {by_ours or 'nobody'}; by the others: {by_others or 'nobody'}")
+    if by_others is None:
+        return []
+    return [
+        f"The app knows people by {_names(others)} alone, which is not in login.cookies: somebody who has another",
+        "person's would act as them with a proof of their own. Add it to login.cookies.",
+    ]
+
+
+async def _who(identity: AppIdentity, cookies: list[Pair]) -> str | None:
+    try:
+        return await identity.who([(b"cookie", b"; ".join(map(b"=".join, cookies)))], address=ADDRESS)
+    except UpstreamError:
+        return None
+
+
+def _names(cookies: list[Pair]) -> str:
+    return ", ".join(name.decode("latin-1") for name, _ in cookies) or "none"
 
 
 async def _stranger(identity: AppIdentity, login: Login) -> str:

@@ -70,7 +70,7 @@ async def _seen(url: str, number: int | None) -> Seen:
         raise ValueError(
             f"the form is sent to {_place(form)}, another site than the app; nobody could observe it there"
         )
-    cookies = tuple(name.decode("latin-1") for name in talk.cookies)
+    cookies = tuple(dict.fromkeys(name.decode("latin-1") for name, _ in talk.cookies(talk.target)))
     return Seen(origin, talk.target, sent_to, form, settled.text, cookies, asks_for_one(page, form))
 
 

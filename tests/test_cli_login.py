@@ -54,8 +54,8 @@ def test_each_step_of_a_sign_in_that_works_is_told(login_test, book):
             "  before signing in: GET /me: nobody",
             "  GET /login: 200, a form with 3 fields",
             "  POST /login: 302 to /",
-            "  cookies: sid (in login.cookies)",
             "  who am I: GET /me: 200, ann",
+            "  cookies in login.cookies: sid; others: none",
             "  GET /: 200",
             "  signed out by POST /logout: 302 to /login",
             "",
@@ -116,19 +116,35 @@ def test_a_page_that_names_somebody_before_anybody_signed_in_fails(login_test):
     everybody = 'whoami = { path = "/login", pattern = "<title>{user}</title>" }\n'
     status, out, _ = login_test(*ARGUMENTS, login=LOGIN + everybody)
     assert (status, out[0]) == (1, "  before signing in: GET /login: Ledger")
-    assert out[-2].startswith('But who has not signed in is taken for "Ledger"')
+    assert out[-3] == "That is not enough:"
+    assert out[-2].startswith('Who has not signed in is taken for "Ledger"')
 
 
 def test_cookies_that_are_not_in_the_configuration_fail(login_test):
     status, out, _ = login_test(*ARGUMENTS, login=(LOGIN + WHOAMI).replace('"sid"', '"session"'))
-    assert (status, out[-1]) == (1, "But the gateway would not see people sign in: the note above says why.")
-    assert "  cookies: sid" in out
-    assert any(line.startswith("  note: none of these is in login.cookies") for line in out)
+    assert (status, out[-2]) == (1, "That is not enough:")
+    assert out[-1] == "The app sets no cookie of login.cookies, by which the gateway tells whose session it is."
+    assert "  cookies in login.cookies: none; others: sid" in out
+
+
+def test_a_cookie_that_is_enough_to_be_somebody_has_to_be_in_the_configuration(login_test, book):
+    book.remembers = True
+    assert login_test(*ARGUMENTS)[0] == 0
+    status, out, _ = login_test(*ARGUMENTS, login=(LOGIN + WHOAMI).replace(', "remember_*"', ""))
+    assert (status, out[-3]) == (1, "That is not enough:")
+    assert "  who am I, by those in login.cookies alone: ann; by the others: ann" in out
+    assert out[-2].startswith("The app knows people by remember_me alone, which is not in login.cookies")
+
+
+def test_an_app_that_cannot_be_asked_leaves_the_cookies_to_the_operator(login_test, book):
+    book.remembers = True
+    status, out, _ = login_test(*ARGUMENTS, login=LOGIN.replace(', "remember_*"', ""))
+    assert status == 0 and any("without login.whoami make sure yourself" in line for line in out)
 
 
 def test_a_form_that_is_sent_elsewhere_than_described_fails(login_test):
     status, out, _ = login_test(*ARGUMENTS, login=(LOGIN + WHOAMI).replace('path = "/login"', 'path = "/signin"'))
-    assert (status, out[-1]) == (1, "But the gateway would not see people sign in: the note above says why.")
+    assert (status, out[-1]) == (1, "The gateway would not see people sign in: the note above says why.")
     assert "  note: POST /login is not the sign-in that the configuration describes" in out
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 
 from gateway.errors import Busy, UpstreamError
@@ -13,7 +13,8 @@ from gateway.identity.scratch import Scratch
 from gateway.identity.whoami import named
 from gateway.policy.facts import Reason
 from gateway.policy.headers import Field, without_own
-from gateway.policy.login import Attempt, Declined, Login
+from gateway.policy.jar import Pair
+from gateway.policy.login import Accepted, Attempt, Declined, Login
 
 AT_ONCE = 8
 WAITING = 64
@@ -23,6 +24,9 @@ PASSED_ON = frozenset({b"authorization", b"user-agent", b"accept-language", b"ac
 DokuWiki looks at the password again and sets a new cookie."""
 
 DEADLINES = Deadlines()
+
+Inside = Callable[[list[Pair]], Awaitable[None]]
+"""Takes the cookies of a session while it lasts."""
 
 
 class AppIdentity:
@@ -36,8 +40,11 @@ class AppIdentity:
         self._free = AT_ONCE + WAITING
         self._turns = asyncio.Semaphore(AT_ONCE)
 
-    async def sign_in(self, name: str, password: str, *, address: str, tell: Tell = silent) -> Attempt:
+    async def sign_in(
+        self, name: str, password: str, *, address: str, tell: Tell = silent, inside: Inside | None = None
+    ) -> Attempt:
         """What the app says to that name and password, from a browser at `address`; that session is signed out again.
+        Before that `inside` may look at its cookies.
 
         Raises Busy.
         """
@@ -52,6 +59,8 @@ class AppIdentity:
                 attempt = Declined(Reason.APP_DOWN, scratch.posted)
             if scratch.entered:
                 try:
+                    if inside is not None and isinstance(attempt, Accepted):
+                        await inside(scratch.cookies())
                     async with asyncio.timeout_at(ends):
                         await scratch.leave()
                 except (UpstreamError, TimeoutError) as error:

@@ -89,17 +89,16 @@ class Jar:
                 else:
                     self._kept[place] = value
 
-    @property
-    def names(self) -> list[bytes]:
-        """Of all it keeps, in the order they came."""
-        return list(dict.fromkeys(name for name, _ in self._kept))
-
-    def field(self, target: str) -> list[Field]:
-        """The Cookie field for that target, where there is something to say; longer paths first (5.4)."""
+    def pairs(self, target: str) -> list[jar.Pair]:
+        """Those for that target; longer paths first (5.4)."""
         path = target.partition("?")[0].encode()
         found = [(name, kept, value) for (name, kept), value in self._kept.items() if _within(path, kept)]
-        found.sort(key=lambda each: -len(each[1]))
-        return [(b"Cookie", b"; ".join(name + b"=" + value for name, _, value in found))] if found else []
+        return [(name, value) for name, _, value in sorted(found, key=lambda each: -len(each[1]))]
+
+    def field(self, target: str) -> list[Field]:
+        """The Cookie field for that target, where there is something to say."""
+        found = self.pairs(target)
+        return [(b"Cookie", b"; ".join(name + b"=" + value for name, value in found))] if found else []
 
 
 def _path(cookie: bytes, target: str) -> bytes:
@@ -133,10 +132,9 @@ class Conversation:
         self._method = "GET"
         self._read: tuple[Answer, Page] | None = None
 
-    @property
-    def cookies(self) -> list[bytes]:
-        """Names of those the app has set."""
-        return self._jar.names
+    def cookies(self, target: str) -> list[jar.Pair]:
+        """What the next request to that target would carry."""
+        return self._jar.pairs(target)
 
     async def get(self, target: str) -> Answer:
         """One step. Raises UpstreamError, as `send` does."""

@@ -15,7 +15,7 @@ from gateway.identity.signing_out import sign_out
 from gateway.identity.whoami import named
 from gateway.policy import wording
 from gateway.policy.facts import Reason
-from gateway.policy.jar import Names
+from gateway.policy.jar import Pair
 from gateway.policy.login import OWNER, Accepted, Attempt, Declined, Login, succeeded
 
 
@@ -45,9 +45,12 @@ class Scratch:
             return self._declined(blocked)
         if await self._lets_in(answer, typed):
             self.entered = True
-            self._tell_cookies()
             return await self._accepted(name, answer, typed)
         return await self._refused(answer, typed)
+
+    def cookies(self) -> list[Pair]:
+        """Those that stand for whoever was let in, where that could be asked."""
+        return self._talk.cookies(self._login.whoami.target if self._login.whoami else self._talk.target)
 
     async def leave(self) -> None:
         """Sign out again. Raises UpstreamError."""
@@ -170,13 +173,6 @@ class Scratch:
             return Accepted(found)
         self._landing = None
         return await self._refused(answer, typed)
-
-    def _tell_cookies(self) -> None:
-        ours = Names(self._login.cookies)
-        said = [f"{name.decode('latin-1')}{' (in login.cookies)' * (name in ours)}" for name in self._talk.cookies]
-        self._tell(f"cookies: {', '.join(said) or 'none'}")
-        if not any(name in ours for name in self._talk.cookies):
-            self._tell("note: none of these is in login.cookies, by which the gateway would know who signed in")
 
     def _declined(self, reason: Reason) -> Declined:
         return Declined(reason, self.posted)

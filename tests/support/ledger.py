@@ -68,6 +68,7 @@ class Ledger:
     rotates: bool = False  # another cookie with every answer; the old ones go on for calls under way
     trusts: bool = False  # POST /login lets in whoever is in already
     fixed: bool = False  # the cookie stays the same when somebody signs in
+    remembers: bool = False  # signing in also sets a cookie that is enough by itself
     captcha: bool = False
     locked: bool = False
     changed: bool = False  # the login page has been redesigned
@@ -179,6 +180,8 @@ class _Handler(BaseHTTPRequestHandler):
                 book.sessions[self.sid] = self.form["user"]
             else:
                 self._new_cookie(self.form["user"])
+            if book.remembers:
+                self.cookies.append(f"remember_me={self.form['user']}; Path=/")
             self._go("/")
 
     def _form(self, error: str = "") -> None:
