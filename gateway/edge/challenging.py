@@ -68,7 +68,7 @@ async def unauthorized(
     error = "insufficient_user_authentication" if decision.routes else "login_required"
     bearer = (visit.request.header(b"authorization") or b"").lower().startswith(b"bearer ")
     scheme = "Bearer" if bearer else "StepUp"
-    said = f'{scheme} error="{error}", max_age={decision.max_age}, confirm_url="{url}"'
+    said = f'{scheme} error="{error}", max_age={decision.max_age}, method="{visit.request.method}", confirm_url="{url}"'
     members: dict[str, object] = {
         "type": "about:blank",
         "title": "Confirm access" if decision.routes else "Sign in",

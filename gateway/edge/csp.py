@@ -1,8 +1,8 @@
 """An app's Content-Security-Policy, so that it lets one script of ours run, and nothing else that it did not before.
 
-Of each policy that is enforced (CSP Level 3, 4.2): if it lets the script run already it stays as it is; else the
-script carries the policy's own nonce; else the script's address is added to the one directive that decides. Under
-'strict-dynamic' addresses count for nothing, so there its hash is added, and the script carries it as `integrity`
+Of each policy, one that only reports included (CSP Level 3, 4.2): if it lets the script run already it stays as it is;
+else the script carries the policy's own nonce; else the script's address is added to the one directive that decides.
+Under 'strict-dynamic' addresses count for nothing, so there its hash is added, and the script carries it as `integrity`
 (CSP Level 3, 6.7.2.4). A hash is never added elsewhere, because it would switch 'unsafe-inline' off.
 """
 
@@ -14,7 +14,8 @@ from typing import NamedTuple
 
 from gateway.policy.headers import Field
 
-NAME = b"content-security-policy"
+ENFORCED = b"content-security-policy"
+REPORTED = b"content-security-policy-report-only"
 DECIDING = (b"script-src-elem", b"script-src", b"default-src")
 """The first one that is there decides about `<script src>` (CSP Level 3, 6.8.3)."""
 
@@ -43,12 +44,12 @@ def admit(headers: Sequence[Field], script: Script) -> Admitted | str:
     nonce, hashed = b"", False
     corrected: list[Field] = []
     for name, value in headers:
-        if name == NAME:
+        if name in (ENFORCED, REPORTED):
             policies = []
             for policy in value.split(b","):
                 directives = _directives(policy)
                 sandbox = directives.get(b"sandbox")
-                if sandbox is not None and not {each.lower() for each in sandbox} >= _NEEDED:
+                if name == ENFORCED and sandbox is not None and not {each.lower() for each in sandbox} >= _NEEDED:
                     return "its Content-Security-Policy puts it into a sandbox"
                 deciding = next((each for each in DECIDING if each in directives), b"")
                 sources = directives.get(deciding)

@@ -31,7 +31,7 @@ MOST = 64 << 10
 PIECE = 64 << 10
 LEVEL = 4
 
-DOCUMENTS = frozenset({b"document", b"iframe", b"frame"})
+DOCUMENTS = frozenset({b"document", b"iframe", b"frame", b"object", b"embed"})
 CODINGS = {b"gzip": "gzip", b"x-gzip": "gzip", b"deflate": "deflate", b"identity": "", b"": ""}
 WITHOUT = frozenset({204, 205, 206, 304})
 DROPPED = frozenset({b"content-length", b"accept-ranges", b"content-md5", b"digest", b"content-digest", b"repr-digest"})

@@ -84,6 +84,33 @@ def test_cancel_hands_on_the_401_and_closes_the_window(browser: Browser, page: P
     assert 401 in got
 
 
+def test_a_cancel_is_believed_until_somebody_does_something_again(page: Page, opened: Lab) -> None:
+    """A page that tries again and again by itself does not ask again and again."""
+    popup = asked(page, FETCH, "/saved/1")
+    popup.get_by_role("button", name="Cancel", exact=True).click()
+    assert came_of(page) == [401, "Unauthorized", False]
+    closes(popup)
+    count = len(page.context.pages)
+    for script in (FETCH, XHR):
+        starts(page, script, "/saved/1")
+        assert 401 in came_of(page)
+    assert len(page.context.pages) == count
+    page.get_by_role("button", name="Do it").click()
+    confirms(asked(page, FETCH, "/saved/1"))
+    assert came_of(page) == [200, "OK", False]
+
+
+def test_a_redirect_to_the_same_address_is_another_call(page: Page, opened: Lab) -> None:
+    """The one before it has been done, and must not be done twice."""
+    count = len(page.context.pages)
+    reads = f'StepUp error="{REFUSED}", max_age=300, method="GET", confirm_url="{opened.url}/.gateway/confirm/x"'
+    page.route("**/saved/1", lambda route: route.fulfill(status=401, headers={"www-authenticate": reads}))
+    for script in (FETCH, XHR):
+        starts(page, script, "/saved/1")
+        assert 401 in came_of(page)
+    assert len(page.context.pages) == count
+
+
 @pytest.mark.parametrize("first", [True, False], ids=["at once", "after a page"])
 def test_a_closed_window_is_a_cancel(page: Page, opened: Lab, first: bool) -> None:
     page.clock.install()
@@ -164,7 +191,7 @@ def test_a_call_refused_again_is_asked_for_twice_more(page: Page, opened: Lab, s
     def refuse(route: Route) -> None:
         nonlocal refused
         refused += 1
-        said = f'StepUp error="{REFUSED}", max_age=300, confirm_url="{opened.url}/.gateway/confirm/x"'
+        said = f'StepUp error="{REFUSED}", max_age=300, method="POST", confirm_url="{opened.url}/.gateway/confirm/x"'
         route.fulfill(status=401, headers={"www-authenticate": said}, body="{}")
 
     done = f'<!doctype html><main><p data-outcome=confirmed><script type=module src="{address("popup.js")}"></script>'
@@ -275,7 +302,7 @@ def test_a_stream_that_is_sent_is_left_alone(page: Page, opened: Lab) -> None:
 
 def test_other_401s_and_other_peoples_addresses_are_left_alone(page: Page, opened: Lab) -> None:
     count = len(page.context.pages)
-    ours = f'StepUp error="{REFUSED}", confirm_url="{opened.url}/.gateway/confirm/x"'
+    ours = f'StepUp error="{REFUSED}", method="GET", confirm_url="{opened.url}/.gateway/confirm/x"'
     for said in (
         'Basic realm="app"',
         ours.replace(REFUSED, "login_required"),
@@ -340,13 +367,14 @@ def test_escape_and_cancel_in_the_dialog_give_the_401_and_the_focus_back(browser
             expect(dialog).to_be_visible()
             if how == "Escape":
                 assert axe(page) == []
-                page.evaluate("window.heard = 0; addEventListener('keydown', () => heard++)")
+                page.evaluate("window.heard = []; addEventListener('keydown', (event) => heard.push(event.key))")
                 page.keyboard.press("Escape")
             else:
                 dialog.get_by_role("button", name="Cancel").click()
             assert came_of(page) == [401, "Unauthorized", False]
             expect(page.get_by_role("button", name="Do it")).to_be_focused()
-        assert page.evaluate("heard") == 0
+            page.keyboard.press("Shift")
+        assert page.evaluate("heard") == ["Shift"] * 2
         assert opened.paths == []
 
 
@@ -388,7 +416,7 @@ def test_a_frame_asks_as_a_page_does(browser: Browser, opened: Lab) -> None:
 
 
 def test_the_script_is_there_once_however_often_it_is_included(page: Page, opened: Lab) -> None:
-    source = page.evaluate("document.scripts[0].src")
+    source = opened.url + address("stepup.js")
     page.evaluate("window.patched = [fetch, XMLHttpRequest, XMLHttpRequest.prototype.open]")
     page.add_script_tag(url=source)
     assert page.evaluate("[fetch, XMLHttpRequest, XMLHttpRequest.prototype.open].every((f, n) => f === patched[n])")

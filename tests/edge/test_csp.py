@@ -94,8 +94,12 @@ def test_a_sandbox_cannot_be_met(policy: bytes) -> None:
     )
 
 
-def test_what_is_only_reported_stays_and_integrity_is_shown_where_it_is_asked_for() -> None:
-    reported = [(b"content-security-policy-report-only", b"script-src 'none'")]
-    assert admit(reported, SCRIPT) == (reported, b"", False)
+def test_a_policy_that_only_reports_has_nothing_to_report_of_us() -> None:
+    reported = b"content-security-policy-report-only"
+    admitted = admit([(reported, b"sandbox; script-src 'none'")], SCRIPT)
+    assert admitted == ([(reported, b"sandbox; script-src " + OURS)], b"", False)
+
+
+def test_integrity_is_shown_where_it_is_asked_for() -> None:
     asked = [(b"integrity-policy", b"blocked-destinations=(script)")]
     assert admit(asked, SCRIPT) == (asked, b"", True)

@@ -225,6 +225,7 @@ def test_a_tag_carries_what_the_policy_asks_for() -> None:
         ([(b"sec-fetch-dest", b"document")], "POST", True),
         ([(b"sec-fetch-dest", b"iframe")], "GET", True),
         ([(b"sec-fetch-dest", b"frame")], "GET", True),
+        ([(b"sec-fetch-dest", b"object")], "GET", True),
         ([(b"sec-fetch-dest", b"empty"), (b"accept", b"text/html")], "GET", False),
         ([(b"sec-fetch-dest", b"image")], "GET", False),
         ([(b"accept", b"text/html,*/*")], "GET", True),

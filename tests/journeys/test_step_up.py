@@ -209,7 +209,7 @@ def test_a_script_gets_401_and_nothing_is_held(alice: Visitor, upstream: Echo) -
     assert answer.status_code == 401
     assert answer.headers["content-type"] == "application/problem+json"
     said = answer.headers["www-authenticate"]
-    assert said.startswith('StepUp error="insufficient_user_authentication", max_age=2, confirm_url="')
+    assert said.startswith('StepUp error="insufficient_user_authentication", max_age=2, method="POST", confirm_url="')
     problem = answer.json()
     assert problem["error"] == "insufficient_user_authentication" and problem["max_age"] == 2
     assert problem["auth_time"] <= problem["server_time"]

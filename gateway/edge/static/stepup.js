@@ -18,13 +18,16 @@
 
   if (window[mark] || window.origin === "null" || !BroadcastChannel || !nativeFetch) return;
   defineProperty(window, mark, { value: true });
+  if (document.currentScript) document.currentScript.remove(); // the document is as the app wrote it
 
-  // The confirm page that a refusal names; null if it is no refusal that somebody could lift here.
-  function refusal(status, said) {
+  // The confirm page that a refusal names; null if it is none that somebody could lift here, or if it is about another
+  // call than this one: where a redirect leads is not what would be repeated.
+  function refusal(status, said, method) {
     if (status !== 401 || !/\berror="insufficient_user_authentication"/.test(said || "")) return null;
-    const named = /\bconfirm_url="([^"]+)"/.exec(said);
+    const named = /\bmethod="([^"]+)", confirm_url="([^"]+)"/.exec(said);
     try {
-      const url = new URL(named[1], HERE);
+      if (named[1] !== method.toUpperCase()) return null;
+      const url = new URL(named[2], HERE);
       return url.origin === HERE && url.pathname.startsWith("/.gateway/confirm/") ? url.href : null;
     } catch (error) {
       return null;
@@ -59,9 +62,19 @@
       a:focus-visible, button:focus-visible { outline-color: #8fb4ff; }
     }`;
   let round = null;
+  let declined = false;
+
+  // Somebody who cancelled is left in peace by calls that a page repeats by itself, until they do something again.
+  for (const type of ["pointerdown", "keydown"]) {
+    addEventListener(type, (event) => event.isTrusted && (declined = false), { capture: true, passive: true });
+  }
 
   // `settle(confirmed, own)` is called once, `own` if it was that very page; the function given back leaves before.
   function ask(url, settle) {
+    if (!round && declined) {
+      setTimeout(settle, 0, false, false);
+      return () => {};
+    }
     if (!round) round = begin(url);
     const mine = round;
     mine.waiting.set(settle, url);
@@ -84,14 +97,16 @@
 
     const tell = (say) => channel.postMessage({ token, say });
     const show = () => {
-      popup = openWindow(address, CHANNEL, "popup,width=480,height=720") || popup;
+      const shown = openWindow(address, CHANNEL, "popup,width=480,height=720");
+      popup = shown || popup;
       silent = 0;
-      return popup;
+      return shown;
     };
 
     function end(confirmed) {
       if (round !== mine) return;
       round = null;
+      declined = !confirmed && waiting.size > 0;
       clearInterval(timer);
       removeEventListener("focus", returned);
       removeEventListener("pagehide", left);
@@ -232,7 +247,7 @@
   async function answered(response, request) {
     for (let own = 0; own < MOST; ) {
       const plain = response.type === "basic" && !response.redirected;
-      const url = plain && refusal(response.status, response.headers.get("www-authenticate"));
+      const url = plain && refusal(response.status, response.headers.get("www-authenticate"), request.method);
       if (!url) return response;
       const outcome = await asked(url, request.signal);
       if (!outcome.confirmed) return response;
@@ -324,7 +339,8 @@
     refused(source) {
       const redirected = get(source, "responseURL") !== this.call[1].split("#")[0];
       if (redirected || this.own >= MOST) return null;
-      return refusal(get(source, "status"), call(source, "getResponseHeader", "www-authenticate"));
+      const said = call(source, "getResponseHeader", "www-authenticate");
+      return refusal(get(source, "status"), said, this.call[0]);
     }
 
     wait(url) {
