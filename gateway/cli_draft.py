@@ -13,7 +13,7 @@ from gateway.config.meaning import login_of
 from gateway.config.shape_login import LoginTable
 from gateway.config.writing import Row, table, written
 from gateway.identity.described import Described
-from gateway.identity.forms import Field, Form
+from gateway.identity.forms import Form
 from gateway.policy.login import Login
 
 MARKS = {
@@ -32,8 +32,11 @@ NAMED = re.compile(r"(?i)user|login|mail|name|uid|account|log")
 REMEMBERS = re.compile(r"(?i)remember|keep|stay|persist|forever|autologin|permanent")
 TOKEN = re.compile(r"(?i)csrf|xsrf|token|nonce|sectok|viewstate|eventvalidation|authenticity|[a-z0-9+/=_-]{20,}")
 
+SAYS_SO = re.compile(r"(?i)^[a-z0-9:._ -]*(log|sign)[._ -]?(in|on)[a-z0-9:._ -]*$")
+"""A value that says which page is meant, where one script is all of them."""
+
 FRONT = re.compile(r"^/$|/(index|default)\.\w+$")
-"""A script behind which the whole app is, where a right password may lead as well."""
+"""A script behind which the whole app is."""
 
 
 class Seen(NamedTuple):
@@ -91,21 +94,24 @@ def draft(seen: Seen) -> list[str]:
 
 
 def _rows(seen: Seen, fields: Fields) -> Iterator[Row]:
-    path, query = _condition(seen.sent_to)
+    path = _pattern(seen.sent_to)
     yield Row("page", seen.target)
     yield Row("path", path, "where the form is sent")
-    if query:
-        yield Row("query", query, "what tells it from other requests there; leave out what changes")
+    query = _saying(parse_qsl(urlsplit(seen.sent_to).query))
+    form = _saying((each.name, each.value) for each in seen.form.fields if each.type == "hidden")
+    for key, found in (("query", query), ("form", form)):
+        if found:
+            yield Row(key, found, "a guess: what tells it from other requests there")
     if seen.form.method != "POST":
         yield Row("methods", [seen.form.method], "the password stands in the address: the app's own log has it")
     if fields.username:
         yield Row("username", fields.username)
     yield Row("password", fields.password)
     if seen.cookies:
-        yield Row("cookies", list(seen.cookies), "a guess: set before anybody signed in; see which tell who it is")
+        yield Row("cookies", list(seen.cookies), "a guess: set before signing in; `gateway login-test` shows more")
     else:
         yield Row("cookies", [], "to be filled in: the page set none; see which there are after signing in")
-    if FRONT.search(path):
+    if query or form or _saying(parse_qsl(urlsplit(seen.target).query)) or FRONT.search(path):
         yield Row("success", {"status": 302}, "a guess, and no evidence: see what a right password alone brings")
     else:
         yield Row("success", {"redirect_not": path}, "a guess: a right password leads on, a wrong one back, or nowhere")
@@ -116,12 +122,12 @@ def _rest(seen: Seen, fields: Fields) -> Iterator[str]:
     if not fields.username:
         yield "The form asks for no name: whoever knows the password is the owner."
     hidden = [each for each in seen.form.fields if each.type == "hidden"]
-    for kind, found in (
-        ("tokens, which the gateway carries along", [each for each in hidden if _is_token(each)]),
-        ("of one value, by which `form = { … }` could tell it", [each for each in hidden if not _is_token(each)]),
-    ):
-        if found:
-            yield f"Hidden fields, {kind}: {_names(each.name for each in found)}"
+    tokens = [each.name for each in hidden if TOKEN.search(each.name) or TOKEN.search(each.value)]
+    fixed = [each.name for each in hidden if each.name not in tokens]
+    if tokens:
+        yield f"Hidden fields that are tokens, and are carried along: {_names(tokens)}"
+    if fixed:
+        yield f"Other hidden fields, by which `form = {{ … }}` could tell a sign-in: {_names(fixed)}"
     kept = [each.name for each in seen.form.fields if each.type == "checkbox" and REMEMBERS.search(each.name)]
     if kept:
         yield f"It offers to remember people ({_names(kept)}): the cookie that does belongs into cookies too."
@@ -133,16 +139,14 @@ def _rest(seen: Seen, fields: Fields) -> Iterator[str]:
     yield 'locked  = ["Too many failed attempts"]  what the app says when it takes no more tries'
 
 
-def _condition(target: str) -> tuple[str, dict[str, str]]:
-    """A path pattern for that target alone, and what stands in its query and does not look made for this page."""
-    parts = urlsplit(target)
-    path = re.sub(r"[*{}\[\]|^?#%\\\x00-\x1f\x7f]+", "*", unquote(re.sub("//+", "/", parts.path)))
-    query = {name: value for name, value in parse_qsl(parts.query) if not TOKEN.search(f"{name}={value}")}
-    return path, query
+def _pattern(target: str) -> str:
+    """A path pattern for the path of that target."""
+    return re.sub(r"[*{}\[\]|^?#%\\\x00-\x1f\x7f]+", "*", unquote(re.sub("//+", "/", urlsplit(target).path)))
 
 
-def _is_token(field: Field) -> bool:
-    return bool(TOKEN.search(field.name) or TOKEN.search(field.value))
+def _saying(fields: Iterable[tuple[str, str]]) -> dict[str, str]:
+    """Those that say in so many words that it is a sign-in; the others may change from one to the next."""
+    return {name: value for name, value in fields if SAYS_SO.search(value) and not TOKEN.search(name)}
 
 
 def _names(names: Iterable[str]) -> str:

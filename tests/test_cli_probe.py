@@ -116,20 +116,24 @@ def test_a_real_login_page_is_described(probe):
             "success": {"redirect_not": "/login"},
         },
     }
-    assert "# Hidden fields, tokens, which the gateway carries along: csrf\n" in out
+    assert "# Hidden fields that are tokens, and are carried along: csrf\n" in out
     assert not any(token in out for token in book.tokens.values())
 
 
 def test_a_form_is_sent_where_it_says_with_what_its_address_says(drafted):
-    action = "/app//in%20side.php?do=login&amp;csrf=12&amp;x=0123456789abcdef0123"
+    action = "/app//in%20side.php?do=login&amp;csrf=login&amp;id=start&amp;next=/login"
     login = drafted(form(NAME + PASSWORD, action))[0]["login"]
     assert (login["path"], login["query"]) == ("/app/in side.php", {"do": "login"})
 
 
 def test_a_page_of_a_front_controller_is_no_place_to_tell_success_by(drafted):
-    app, out = drafted(form(NAME + PASSWORD, "/index.php?x=y"), target="/index.php?do=login")
-    assert app["login"]["page"] == "/index.php?do=login"
+    hidden = '<input type="hidden" name="do" value="login"><input type="hidden" name="id" value="start">'
+    app, out = drafted(form(NAME + PASSWORD + hidden, "/wiki.php?id=start"), target="/wiki.php?id=start&do=login")
+    assert app["login"]["page"] == "/wiki.php?id=start&do=login"
+    assert (app["login"]["form"], "query" in app["login"]) == ({"do": "login"}, False)
     assert app["login"]["success"] == {"status": 302} and "no evidence" in out
+    app, _ = drafted(form(NAME + PASSWORD, "/index.php"), target="/")
+    assert app["login"]["success"] == {"status": 302}
 
 
 def test_a_form_with_a_password_alone_has_an_owner(drafted):
@@ -148,10 +152,10 @@ def test_a_page_that_sets_no_cookie_leaves_them_to_be_filled_in(drafted):
 
 
 def test_remembering_people_fixed_fields_and_captchas_are_pointed_out(drafted):
-    fields = '<input type="hidden" name="do" value="login"><input type="checkbox" name="rememberme">'
+    fields = '<input type="hidden" name="do" value="it"><input type="checkbox" name="rememberme">'
     _, out = drafted(form(NAME + PASSWORD + fields) + '<div class="h-captcha"></div>')
     assert "It offers to remember people (rememberme)" in out
-    assert "of one value, by which `form = { … }` could tell it: do" in out
+    assert "# Other hidden fields, by which `form = { … }` could tell a sign-in: do" in out
     assert "# The page asks people to solve something (a captcha)." in out
 
 
