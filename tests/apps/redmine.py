@@ -103,8 +103,10 @@ def sign_in_to_tracker(visitor: Visitor, login: str, password: str = "", **more:
 
 def _write(folder: Path) -> None:
     site = folder / "site"
-    kept_out = shutil.ignore_patterns("instances", "Gemfile.lock", "database.yml", "test", "extra", "help")
+    kept_out = shutil.ignore_patterns("instances", "Gemfile.lock", "database.yml", "test", "extra", "public")
     shutil.copytree(CODE, site, symlinks=True, ignore=kept_out)
+    (site / "public").symlink_to(CODE / "public")
+    (site / "config/additional_environment.rb").write_text("config.public_file_server.enabled = true\n")
     own = site / "instances/default"
     for name in ("config", "log", "files", "tmp", "public/plugin_assets"):
         (own / name).mkdir(parents=True)
