@@ -16,8 +16,8 @@ test: .venv/tests tests/browser/node_modules
 	  /usr/sbin/mariadbd=mariadb-server-core /usr/bin/mariadb=mariadb-client-core \
 	  /usr/share/wordpress/wp-content/themes/twentytwentythree='php-cli php-cgi php php-mysql nginx-light wordpress wordpress-theme-twentytwentythree' \
 	  /usr/share/mediawiki/api.php='php-cli php-cgi php php-sqlite3 nginx-light mediawiki' \
-  '/usr/share/phpmyadmin/index.php=php-cgi php-mysql mariadb-server-core mariadb-client-core dbconfig-no-thanks phpmyadmin' \
-  '/usr/share/redmine/config.ru=dbconfig-no-thanks redmine redmine-sqlite' puma=puma
+	  '/usr/share/phpmyadmin/index.php=php-cli php-cgi php-mysql dbconfig-no-thanks phpmyadmin' \
+	  '/usr/share/redmine/config.ru=dbconfig-no-thanks redmine redmine-sqlite' puma=puma
 	@$(BIN)/pytest $(ARGS)
 
 lint: .venv/tests
