@@ -3,6 +3,7 @@ test's; its code stays where the package put it."""
 
 from __future__ import annotations
 
+import re
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -37,6 +38,7 @@ $table_prefix = 'wp_';
 require_once ABSPATH . 'wp-settings.php';
 """
 THEME = "twentytwentythree"
+NAMED = re.compile(r'"name";s:\d+:"([^"]*)"')
 KEYS = ("AUTH", "SECURE_AUTH", "LOGGED_IN", "NONCE")
 
 INSTALL = """<?php
@@ -46,6 +48,7 @@ require ABSPATH . 'wp-admin/includes/upgrade.php';
 wp_install('The blog', 'admin', 'admin@example.test', false, '', wp_slash({admin}));
 $bob = ['user_login' => 'bob', 'user_email' => 'bob@example.test', 'role' => 'author'];
 wp_insert_user([...$bob, 'user_pass' => wp_slash({bob})]);
+update_option('show_avatars', 0);
 update_option('permalink_structure', '/%postname%/');
 """
 
@@ -76,10 +79,15 @@ class WordPress:
         sql = f"select meta_value from wp_usermeta where meta_key = 'session_tokens' and user_id = {of}"
         return sum(row[0].count('"expiration"') for row in self.database.sql(sql, database=self.name))
 
-    def option(self, name: str) -> str:
-        """One of the blog's settings."""
-        sql = f"select option_value from wp_options where option_name = '{name}'"
-        return self.database.sql(sql, database=self.name)[0][0]
+    def keys(self, login: str) -> list[str]:
+        """Names of the passwords they gave to applications."""
+        of = f"(select ID from wp_users where user_login = '{login}')"
+        sql = f"select meta_value from wp_usermeta where meta_key = '_application_passwords' and user_id = {of}"
+        return [name for row in self.database.sql(sql, database=self.name) for name in NAMED.findall(row[0])]
+
+    def titles(self) -> list[str]:
+        """Of all that was written."""
+        return [row[0] for row in self.database.sql("select post_title from wp_posts", database=self.name)]
 
     def start(self) -> None:
         """Again, on the same port and data."""
