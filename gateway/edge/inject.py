@@ -25,6 +25,8 @@ from gateway.policy.headers import Field
 Log = Callable[[str], None]
 
 SCRIPT = "stepup.js"
+SOURCE = address(SCRIPT).encode()
+HASH = b"sha256-" + base64.b64encode(hashlib.sha256(CONTENTS[SCRIPT]).digest())
 MOST = 64 << 10
 """Bytes of a document, decompressed, in which the place must begin."""
 
@@ -93,7 +95,7 @@ def injection(request: Request, status: int, headers: Sequence[Field], *, origin
     if coding is None:
         log("left without the script: its Content-Encoding is none that was asked for")
         return None
-    admitted = admit(headers, Script(origin.encode(), f"{PREFIX}{SCRIPT}".encode(), b"sha256-" + _sha256()))
+    admitted = admit(headers, Script(origin.encode(), f"{PREFIX}{SCRIPT}".encode(), HASH))
     if isinstance(admitted, str):
         log(f"left without the script: {admitted}")
         return None
@@ -104,12 +106,8 @@ def injection(request: Request, status: int, headers: Sequence[Field], *, origin
 def tag(admitted: Admitted) -> bytes:
     """The script's element. No end tag may be left out, and no attribute that a policy asks for."""
     nonce = b' nonce="%b"' % admitted.nonce if admitted.nonce else b""
-    hashed = b' integrity="sha256-%b" crossorigin="anonymous"' % _sha256() if admitted.hashed else b""
-    return b'<script src="%b"%b%b></script>' % (address(SCRIPT).encode(), nonce, hashed)
-
-
-def _sha256() -> bytes:
-    return base64.b64encode(hashlib.sha256(CONTENTS[SCRIPT]).digest())
+    hashed = b' integrity="%b" crossorigin="anonymous"' % HASH if admitted.hashed else b""
+    return b'<script src="%b"%b%b></script>' % (SOURCE, nonce, hashed)
 
 
 def _only(headers: Sequence[Field], name: bytes) -> bytes:

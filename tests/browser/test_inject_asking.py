@@ -229,16 +229,19 @@ def test_one_of_several_can_be_aborted(page: Page, opened: Lab) -> None:
 
 
 def test_an_xhr_aborted_while_it_waits_ends_as_one_on_its_way(browser: Browser, page: Page, opened: Lab) -> None:
+    twice = "xhr.addEventListener('abort', () => xhr.abort()) || null"
     aborted = "[xhr.abort(), xhr.readyState, xhr.status, xhr.getAllResponseHeaders()].slice(1)"
     popup = asked(page, XHR, "/saved/1")
     expect(popup.get_by_label("Password", exact=True)).to_be_visible()
     assert page.evaluate("[xhr.readyState, xhr.status, xhr.responseText, xhr.responseURL]") == [1, 0, "", ""]
+    page.evaluate(twice)
     left = page.evaluate(aborted)
     got = came_of(page)
     closes(popup)
     with at_the_lab(browser, opened, script=False) as bare:
         bare.route("**/plain/1", lambda route: None)  # never answers
         starts(bare, XHR, "/plain/1")
+        bare.evaluate(twice)
         assert left == bare.evaluate(aborted)
         assert got == came_of(bare)
     again = (

@@ -177,6 +177,19 @@ ODD_XHRS = {
         xhr.send();
         await finished;
         return [log, JSON.parse(xhr.responseText)];""",
+    "aborted by its own listener when it is done": """
+        const xhr = new XMLHttpRequest();
+        const log = traced(xhr);
+        await new Promise((done) => {
+          xhr.addEventListener('readystatechange', () => {
+            if (xhr.readyState !== 4) return;
+            xhr.abort();
+            setTimeout(done, 50);
+          });
+          xhr.open('GET', path);
+          xhr.send();
+        });
+        return [log, xhr.readyState, xhr.status];""",
     "methods patched by a library": """
         const xhr = new XMLHttpRequest();
         const seen = [];

@@ -277,7 +277,7 @@
   for (const name of ["readyState", "status", "statusText", "response", "responseText", "responseXML", "responseURL"]) {
     attribute[name] = described(proto, name);
   }
-  for (const name of ["responseType", "timeout", "withCredentials", "upload"]) attribute[name] = described(proto, name);
+  for (const name of ["responseType", "timeout", "withCredentials"]) attribute[name] = described(proto, name);
   const { addEventListener: listen, dispatchEvent: dispatch } = EventTarget.prototype;
   const get = (xhr, name) => apply(attribute[name].get, xhr, []);
   const set = (xhr, name, value) => apply(attribute[name].set, xhr, [value]);
@@ -304,7 +304,6 @@
       this.headers = [];
       this.mime = [];
       this.body = null;
-      this.uploaded = true;
       this.own = 0;
       this.source = this.xhr;
       this.stand = null;
@@ -367,12 +366,6 @@
       this.source = next;
       if (before !== this.xhr) call(before, "abort");
       for (const type of EVENTS) apply(listen, next, [type, (event) => this.heard(next, event)]);
-      if (!this.uploaded) {
-        const upload = get(this.xhr, "upload");
-        for (const type of EVENTS.slice(1)) {
-          apply(listen, get(next, "upload"), [type, (event) => next === this.source && apply(dispatch, upload, [copied(event)])]);
-        }
-      }
       call(next, "send", this.body);
     }
 
@@ -387,19 +380,20 @@
       this.state = null;
     }
 
-    // While it is held it looks as if it were on its way (XHR standard, the request error steps).
+    // While it is held it looks as if it were on its way (XHR standard, the request error steps); at its end it is quiet.
     abort() {
-      const { source, xhr } = this;
+      const { source, state, xhr } = this;
       if (this.leave) this.leave();
-      this.leave = this.held = this.call = null;
+      this.leave = this.held = this.call = this.state = null;
       this.source = this.stand = new NativeXHR();
-      this.state = 4;
       call(source, "abort");
-      const { stand } = this;
+      if (state === 4) return;
+      this.state = 4;
       for (const type of ["readystatechange", "abort", "loadend"]) {
-        if (this.stand === stand) apply(dispatch, xhr, [copied({ type, lengthComputable: false, loaded: 0, total: 0 })]);
+        apply(dispatch, xhr, [copied({ type, lengthComputable: false, loaded: 0, total: 0 })]);
+        if (this.source !== this.stand) return; // a listener began anew
       }
-      if (this.stand === stand) this.state = null;
+      this.state = null;
     }
   }
 
@@ -459,10 +453,8 @@
   before("send", (record, xhr, args, run) => {
     if (!record.call || record.stand) return run();
     const body = sent(args[0]);
-    if (body !== null) apply(listen, get(xhr, "upload"), ["loadend", () => (record.uploaded = true), { once: true }]);
     run();
     record.body = body;
-    record.uploaded = body === null;
   });
 
   before("abort", (record, xhr, args, run) => {
@@ -491,7 +483,7 @@
   }
 
   for (const name of Object.keys(attribute)) {
-    if (name === "withCredentials" || name === "upload") continue;
+    if (name === "withCredentials") continue;
     const shown = (target, self, args) => {
       const record = records.get(self);
       if (name === "readyState" && record && record.state !== null) return record.state;
