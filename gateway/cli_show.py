@@ -18,6 +18,8 @@ from gateway.policy.login import Login
 
 Data = Mapping[str, Any]
 
+TOKENS = ("header", "query_or_form")
+
 
 def shown(path: Path, settings: Settings, source: Source) -> list[str]:
     """The lines. Secrets are named as in the file, never shown."""
@@ -84,6 +86,9 @@ def _login(login: Login) -> dict[str, Any]:
     if login.username:
         rows["username"] = login.username
     rows |= {"password": login.password, "cookies": list(login.cookies)}
+    tokens = {place: [each.field for each in login.tokens if each.place == place] for place in TOKENS}
+    if login.tokens:
+        rows["tokens"] = {place: names for place, names in tokens.items() if names}
     success = login.success
     found = {
         "status": sorted(success.status),

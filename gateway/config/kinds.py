@@ -128,6 +128,8 @@ Methods = Annotated[
     list[Annotated[str, AfterValidator(values.method)]], BeforeValidator(one_or_more), AfterValidator(not_empty)
 ]
 Header = Annotated[str, AfterValidator(values.identity_header)]
+HeaderNames = Annotated[list[Annotated[str, AfterValidator(values.header)]], BeforeValidator(one_or_more)]
+FieldNames = Annotated[list[Text], BeforeValidator(one_or_more)]
 Store = Annotated[str, AfterValidator(_store)]
 Age = Annotated[int, duration(0)]
 Span = Annotated[int, duration(1)]

@@ -60,6 +60,10 @@ def login_of(login: LoginTable) -> Login:
         username=login.username or "",
         password=login.password,
         cookies=tuple(login.cookies),
+        tokens=(
+            *(Condition("header", name, frozenset()) for name in login.tokens.header),
+            *(Condition("query_or_form", name, frozenset()) for name in login.tokens.query_or_form),
+        ),
         success=Success(
             frozenset(success.status),
             tuple(success.redirect),

@@ -9,7 +9,9 @@ from pydantic import Field, model_validator
 from gateway.config.kinds import (
     Cookie,
     Cookies,
+    FieldNames,
     Fields,
+    HeaderNames,
     Methods,
     Pattern,
     Patterns,
@@ -58,6 +60,13 @@ class WhoAmITable(Table):
     before: bool = True
 
 
+class TokensTable(Table):
+    """Names of header fields, and of fields of the address or a form."""
+
+    header: HeaderNames = Field(default=[])
+    query_or_form: FieldNames = Field(default=[])
+
+
 class LogoutTable(RequestKeys):
     pass
 
@@ -67,6 +76,7 @@ class LoginTable(RequestKeys):
     username: Text | None = None
     password: Text
     cookies: Cookies
+    tokens: TokensTable = TokensTable()
     success: SuccessTable
     logout: LogoutTable | None = None
     whoami: WhoAmITable | None = None

@@ -23,7 +23,7 @@ from gateway.edge.delivery import deliver, tunnel
 from gateway.edge.failures import fail, refuse, too_many, unknown_host
 from gateway.edge.gate import Gate, Visit
 from gateway.edge.intake import Networks, intake
-from gateway.edge.observing import Wait, bound_marks, observed, signs_in
+from gateway.edge.observing import Wait, bound_marks, names_somebody, observed
 from gateway.edge.pages.hosted import hosted
 from gateway.edge.probes import Probes
 from gateway.edge.resuming import Resuming, brings_ticket
@@ -117,7 +117,7 @@ class Gatekeeper:
             )
             extra = (*extra, *more)
             if isinstance(decision, Forward) and any(not route.report for route in decision.routes):
-                if await signs_in(visit.request, login, place.readings, body, visit.gate.inspect_max):
+                if await names_somebody(visit.request, login, place.readings, body, visit.gate.inspect_max):
                     decision = Refuse(Reason.OTHER_PERSON, decision.routes)  # it would be done as whom it signs in
         if isinstance(decision, Forward) and decision.routes:
             noted(visit, decision)

@@ -53,10 +53,10 @@ async def observed(visit: Visit, login: AppLogin, readings: frozenset[str], body
     return Unseen(visit, login) if unseen else Moving(visit, login)
 
 
-async def signs_in(request: Request, login: AppLogin, readings: frozenset[str], body: Body, most: int) -> bool:
-    """Whether the app may take this request for a sign-in, as far as `most` bytes of it can be read. Who sends it is
-    then not yet who it is carried out for."""
-    return await _surely(login.like_signin, request, readings, body, most)
+async def names_somebody(request: Request, login: AppLogin, readings: frozenset[str], body: Body, most: int) -> bool:
+    """Whether the app may take this request for a sign-in, or go by a token in it, as far as `most` bytes of it can be
+    read. Who sends it is then not who it is carried out for."""
+    return await _surely(login.somebody, request, readings, body, most)
 
 
 async def _surely(table: RouteTable, request: Request, readings: frozenset[str], body: Body, most: int) -> bool:

@@ -81,7 +81,12 @@ class AppLogin:
         self.names = Names(login.cookies)
         self.binding = Binding(keyring, self.names)
         self.signin = RouteTable((login.request,))
-        self.like_signin = RouteTable((replace(login.request, methods=None),))  # apps may take it by any method
+        like = replace(login.request, methods=None)  # apps may take it by any method
+        tokens = (
+            replace(like, name=f"token-{number}", path="/**", excepts=(), conditions=(token,))
+            for number, token in enumerate(login.tokens)
+        )
+        self.somebody = RouteTable((like, *tokens))
         self.signout = RouteTable(() if login.logout is None else (login.logout,))
         self._app = app
         self._identity = identity

@@ -26,9 +26,6 @@ MOST_REDIRECTS = 5
 READ_AT_ONCE = 1 << 16
 """Bytes of a page that are read within a few milliseconds."""
 
-LONG_AGO = 366 * 86400.0
-"""Without a Date: what is over by then was sent to be over."""
-
 AGENT = b"Mozilla/5.0 (compatible; stepup-gateway)"
 DEFAULT_PORTS = {"http": 80, "https": 443}
 
@@ -102,13 +99,7 @@ class Jar:
 
 
 def _path(cookie: bytes, target: str) -> bytes:
-    for attribute in cookie.split(b";")[:0:-1]:
-        name, _, value = attribute.strip().partition(b"=")
-        if name.strip().lower() == b"path":
-            if value.strip().startswith(b"/"):
-                return value.strip()
-            break
-    return target.partition("?")[0].rpartition("/")[0].encode() or b"/"
+    return jar.path(cookie) or target.partition("?")[0].rpartition("/")[0].encode() or b"/"
 
 
 def _within(path: bytes, kept: bytes) -> bool:
@@ -120,7 +111,7 @@ def _date(headers: Sequence[Field]) -> float:
     try:
         return parsedate_to_datetime(said.decode("latin-1")).timestamp()
     except ValueError:
-        return LONG_AGO
+        return jar.LONG_AGO
 
 
 class Conversation:

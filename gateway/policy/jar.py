@@ -19,6 +19,9 @@ Pair = tuple[bytes, bytes]
 Change = tuple[bytes, bytes | None]
 """A cookie's new value; None where the app takes it away."""
 
+LONG_AGO = 1_577_836_800.0
+"""The year 2020, for those without a clock: a cookie that ended before then was meant to end."""
+
 _SEPARATORS = re.compile(rb"[;,]")
 _FOLDED = re.compile(rb"[^a-z0-9_*-]")
 _EMPTY = frozenset({b"", b"deleted", b'""'})
@@ -86,6 +89,15 @@ def after(cookies: Sequence[bytes], changed: Iterable[Change]) -> bytes:
 def every(headers: Iterable[Pair], now: float) -> list[Change]:
     """What an answer does to any cookie."""
     return changes(headers, Names(("*",)), now)
+
+
+def path(said: bytes) -> bytes:
+    """The path that a Set-Cookie field names, b"" where it leaves that to the browser (RFC 6265, 5.2.4)."""
+    for attribute in said.split(b";")[:0:-1]:
+        name, _, value = attribute.partition(b"=")
+        if name.strip(b" \t").lower() == b"path":
+            return value.strip(b" \t") if value.strip(b" \t").startswith(b"/") else b""
+    return b""
 
 
 def _over(attributes: bytes, now: float) -> bool:

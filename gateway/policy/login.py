@@ -6,17 +6,21 @@ that looks like success come out.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import NamedTuple
 from urllib.parse import urljoin, urlsplit
 
+from gateway.errors import MalformedRequest
 from gateway.policy import wording
-from gateway.policy.facts import Reason, Request, Route
+from gateway.policy.facts import Condition, Reason, Request, Route
 from gateway.policy.forms import Body, Field, in_body, in_cookies, in_query, keys
-from gateway.policy.jar import Names, changes
+from gateway.policy.jar import LONG_AGO, Names, changes, path
 from gateway.policy.patterns import PathSet
-from gateway.policy.target import readings
+from gateway.policy.target import ANYTHING, readings
+
+_NOT_ASCII = re.compile(rb"[^\x21-\x7e]")
 
 LONGEST = 255
 """Characters of a name."""
@@ -60,6 +64,7 @@ class Login:
     username: str  # name of the field; "" where the app asks for a password alone
     password: str
     cookies: tuple[str, ...]  # names of what carries its sessions; `*` stands for any characters
+    tokens: tuple[Condition, ...]  # what else it takes for somebody: keys of programs, in fields and addresses
     success: Success
     logout: Route | None = None  # what a sign-out is
     whoami: WhoAmI | None = None
@@ -126,17 +131,31 @@ def succeeded(success: Success, page: str, status: int, headers: Iterable[tuple[
             return False
         if success.redirect_not and PathSet(success.redirect_not).inside(where):
             return False
-    if success.cookie and not any(value is not None for _, value in changes(fields, Names((success.cookie,)), 0)):
+    if success.cookie and not any(
+        value is not None for _, value in changes(fields, Names((success.cookie,)), LONG_AGO)
+    ):
         return False
     if success.body and wording.find(success.body, body) is None:
         return False
     return not (success.body_not and wording.find(success.body_not, body) is not None)
 
 
+def _sets(name: str, headers: list[tuple[bytes, bytes]]) -> bool:
+    """Whether such a cookie is there after the whole of an answer: what is set may be taken away again."""
+    names, left = Names((name,)), dict[tuple[bytes, bytes], bytes | None]()
+    for field in headers:
+        left.update({(cookie, path(field[1])): value for cookie, value in changes([field], names, LONG_AGO)})
+    return any(value is not None for value in left.values())
+
+
 def _leads_to(page: str, status: int, headers: list[tuple[bytes, bytes]]) -> frozenset[str] | None:
-    """The readings of where a redirect leads; None for what is no redirect, and one that says two things."""
+    """The readings of where a redirect leads; None for what is no redirect, one that says two things, or nonsense."""
     said = [value for name, value in headers if name == b"location"]
     if not 300 <= status < 400 or len(said) != 1:
         return None
-    path = urlsplit(urljoin(page, said[0].decode("latin-1"))).path or "/"
-    return readings(path.encode("latin-1"))
+    try:
+        there = urlsplit(urljoin(page, said[0].decode("latin-1"))).path.encode("latin-1") or b"/"
+        found = readings(_NOT_ASCII.sub(lambda each: b"%%%02X" % each[0][0], there))
+    except (ValueError, MalformedRequest):
+        return None
+    return None if found == ANYTHING else found

@@ -219,3 +219,11 @@ def test_nobody_needs_anything_to_read_to_sign_in_and_to_ask_for_a_new_password(
         for target in ("/", "/login", "/account/register", "/account/lost_password", "/projects", "/issues"):
             answer = visitor.get(target)
             assert answer.status_code == 200 and ".gateway" not in str(answer.url)
+
+
+def test_a_stolen_key_beside_a_fresh_session_of_ones_own_changes_nothing(tracker: Redmine, bob: Visitor) -> None:
+    key = {"X-Redmine-API-Key": API_KEYS["admin"]}
+    for target, headers in (("/users/1.json", key), (f"/users/1.json?key={API_KEYS['admin']}", {})):
+        done = bob.fetch("PUT", target, headers=headers, json={"user": {"mail": "key@kept.test"}})
+        assert done.status_code == 403
+    assert address(tracker, "admin") != "key@kept.test"

@@ -41,7 +41,7 @@ def test_the_sign_in_that_the_example_shows_as_a_comment_is_good(tmp_path):
     report = check(file, env={"S": "s" * 32})
     assert report.problems == []
     login = report.settings.apps[0].login
-    assert login.page and login.logout and login.whoami and login.locked and login.captcha
+    assert login.page and login.tokens and login.logout and login.whoami and login.locked and login.captcha
 
 
 def test_the_file_in_the_documentation_is_good(tmp_path):

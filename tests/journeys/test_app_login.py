@@ -308,6 +308,26 @@ def test_a_remember_me_cookie_that_nobody_saw_set_is_not_covered_by_a_session(
         assert book.did(ann) == book.did(ben) == []
 
 
+@pytest.mark.parametrize(
+    ("target", "headers", "more"),
+    [
+        ("/email?key=key-of-{}", {}, {}),
+        ("/email", {"x-api-key": "key-of-{}"}, {}),
+        ("/email", {"X_Api_Key": "key-of-{}"}, {}),
+        ("/email", {}, {"key": "key-of-{}"}),
+    ],
+)
+def test_a_stolen_key_beside_a_fresh_session_of_ones_own_does_nothing_sensitive(
+    knowing: Gateway, book: Ledger, ann: str, ben: str, target: str, headers: dict[str, str], more: dict[str, str]
+) -> None:
+    with signed_in(knowing, ben) as thief:
+        headers = {name: value.format(ann) for name, value in headers.items()}
+        data = {"email": "thief@b.test"} | {name: value.format(ann) for name, value in more.items()}
+        thief.go("POST", target.format(ann), data=data, headers=headers)
+        assert thief.page.status_code == 403
+        assert book.did(ann) == book.did(ben) == []
+
+
 def test_names_that_differ_in_case_are_two_people(knowing: Gateway, book: Ledger) -> None:
     with with_cookie(knowing, book.sign_in_directly("Bob")) as thief:
         change(thief, "thief@b.test")

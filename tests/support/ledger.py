@@ -28,6 +28,7 @@ LOGIN = """
   success = { redirect_not = "/login" }
   locked = "Too many tries"
   logout = { path = "/logout" }
+  tokens = { header = "X-Api-Key", query_or_form = "key" }
 """
 
 WHOAMI = """
@@ -125,6 +126,10 @@ class _Handler(BaseHTTPRequestHandler):
         cookies = SimpleCookie(self.headers.get("Cookie", ""))
         self.sid = cookies["sid"].value if "sid" in cookies else ""
         self.who = book.sessions.get(self.sid)
+        asked = parse_qs(urlsplit(self.path).query).get("key", [""])[0]
+        key = self.headers.get("X-Api-Key") or asked or self.form.get("key")
+        if key:
+            self.who = key.removeprefix("key-of-")
         if self.who is None and "remember_me" in cookies:
             self.who = cookies["remember_me"].value
         book.requests.append(f"{self.command} {self.path} {self.who or '-'}")
