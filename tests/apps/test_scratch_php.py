@@ -39,7 +39,7 @@ def tried(preset: str, upstream: str, folder: Path, name: str, password: str) ->
     [
         ("bob", BOB, Accepted("bob")),
         ("Bob", BOB, Accepted("bob")),
-        ("bob@example.test", BOB, Accepted("bob")),
+        ("admin@example.test", ADMIN, Accepted("admin")),
         ("bob", ADMIN, Declined(Reason.WRONG)),
         ("bob", BOB.upper(), Declined(Reason.WRONG)),
         ("nobody", BOB, Declined(Reason.WRONG)),
