@@ -218,3 +218,8 @@ def test_a_program_with_a_password_of_its_own_does_what_is_ordinary_and_no_more(
         signed_in = robot.post("/api.php?action=login&format=json", data=fields).json()
         assert signed_in["login"]["result"] == "Success", signed_in
         assert robot.post("/api.php?action=userrights&format=json", data={"user": "Bob"}).status_code == 401
+        key = {each.name: each.value or "" for each in robot.cookies.jar if each.name.endswith("_BPsession")}
+    assert ann.fetch("POST", "/api.php?action=userrights").status_code == 200
+    assert len(key) == 1
+    ann.http.cookies.update(key)
+    assert ann.fetch("POST", "/api.php?action=userrights").status_code == 401
