@@ -169,6 +169,13 @@ def test_a_blog_in_a_folder_is_covered_there(target: str, route: str, tmp_path: 
     assert matched(RouteTable(app_of("wordpress", tmp_path, 'base = "/blog"').routes), get(target)) == {route}
 
 
+@pytest.mark.parametrize("page", ["admin.php", "", "index.php", "edit.php", "profile.php"])
+def test_an_import_is_known_on_every_page_of_the_dashboard(page: str, table: RouteTable, admin: Wire) -> None:
+    sent = get(f"/wp-admin/{page}?import=nothing")
+    assert "import.php?invalid=nothing" in admin.send(sent).location
+    assert matched(table, sent) == {"import"}
+
+
 @pytest.mark.parametrize("script", ["wp-admin/async-upload.php", "wp-admin/media-new.php", "xmlrpc.php"])
 def test_a_page_that_is_named_like_a_script_is_a_page(script: str, table: RouteTable) -> None:
     form = f"rest_route={ME}&{NO_ADDRESS}"
