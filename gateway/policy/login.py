@@ -131,9 +131,7 @@ def succeeded(success: Success, page: str, status: int, headers: Iterable[tuple[
             return False
         if success.redirect_not and PathSet(success.redirect_not).inside(where):
             return False
-    if success.cookie and not any(
-        value is not None for _, value in changes(fields, Names((success.cookie,)), LONG_AGO)
-    ):
+    if success.cookie and not _sets(success.cookie, fields):
         return False
     if success.body and wording.find(success.body, body) is None:
         return False

@@ -225,6 +225,7 @@ def login(**changes: object) -> Login:
         "username": "login",
         "password": "pw",
         "cookies": ("sid",),
+        "tokens": (),
         "success": Success(redirect_not=("/login",), cookie="sid"),
         "logout": route("logout", "/logout"),
         "whoami": WhoAmI("/me", "Hello, <b>{user}</b>!"),
