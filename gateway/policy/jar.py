@@ -1,7 +1,8 @@
 """An app's own session cookies, as they come in requests and change in answers.
 
-Names are compared as the most forgiving app reads them (PHP makes `_` of dots and brackets, and takes `a[b]` for `a`),
-and a Cookie field is split wherever some app splits it: one cookie too many is asked about, never one too few.
+Names are compared as the most forgiving app reads them (PHP makes `_` of dots and brackets, takes `a[b]` for `a` and
+stops at NUL; Django and Node drop every kind of white space around them), and a Cookie field is split wherever some app
+splits it, Python's own reader at white space too: one cookie too many is asked about, never one too few.
 """
 
 from __future__ import annotations
@@ -24,6 +25,8 @@ LONG_AGO = 1_577_836_800.0
 
 _SEPARATORS = re.compile(rb"[;,]")
 _FOLDED = re.compile(rb"[^a-z0-9_*-]")
+_NOT_SEEN = bytes(sorted({*range(0x21), *range(0x7F, 0x100), ord("=")}))
+"""White space of some kind or other, in some encoding or other, and what belongs to no name."""
 _EMPTY = frozenset({b"", b"deleted", b'""'})
 
 
@@ -32,7 +35,7 @@ class Names:
     the host, a port or a hash into theirs."""
 
     def __init__(self, names: Iterable[str]) -> None:
-        parts = [re.escape(_fold(name.encode())).replace(rb"\*", b".*") for name in names]
+        parts = [_pattern(_fold(name.encode())) for name in names]
         self._any = re.compile(b"|".join(parts) or b"(?!)", re.DOTALL)
         self._has = lru_cache(4096)(self._matches)
 
@@ -40,7 +43,8 @@ class Names:
         return self._matches(name) if len(name) > 128 else self._has(name)
 
     def _matches(self, name: bytes) -> bool:
-        said = {name, unquoted(name)}
+        said = {name, unquoted(name), unquoted(name.replace(b"+", b" "))}
+        said |= {each.partition(b"\0")[0].strip(_NOT_SEEN) for each in said}
         said |= {each.partition(b"[")[0] for each in said}
         return any(self._any.fullmatch(_fold(each)) for each in said)
 
@@ -49,16 +53,30 @@ def _fold(name: bytes) -> bytes:
     return _FOLDED.sub(b"_", name.strip(b" \t=").lower())
 
 
+def _pattern(name: bytes) -> bytes:
+    """What stands between two `*` is looked for once, from left to right: names are as long as clients like."""
+    first, *more = (re.escape(part) for part in name.split(b"*"))
+    if not more:
+        return first
+    return first + b"".join(b"(?>.*?" + part + b")" for part in more[:-1]) + b".*" + more[-1]
+
+
 def carried(headers: Iterable[Pair], names: Names) -> list[Pair]:
-    """Every session cookie of a request that an app gets to see, duplicates too."""
+    """Every session cookie of a request that an app gets to see: duplicates, and what only some apps take for one."""
     found = []
     for field, cookie in headers:
         if field == b"cookie":
             for pair in _SEPARATORS.split(without_own(cookie)):
-                name, equals, value = pair.strip(b" \t").lstrip(b"= \t").partition(b"=")
-                if equals and name in names:
-                    found.append((name.rstrip(b" \t"), value.strip(b" \t")))
+                pair = pair.strip(b" \t").lstrip(b"= \t")
+                for said in (pair, *_words(pair)[1:]):
+                    name, equals, value = said.partition(b"=")
+                    if equals and name in names:
+                        found.append((name.rstrip(b" \t"), value.strip(b" \t")))
     return found
+
+
+def _words(pair: bytes) -> list[bytes]:
+    return b"=".join(side.strip(b" \t") for side in pair.split(b"=")).split()
 
 
 def changes(headers: Iterable[Pair], names: Names, now: float) -> list[Change]:

@@ -29,6 +29,11 @@ SIDS = Names(("sid", "wordpress_*", "username-*", "app.id"))
         (b"app-id", False),
         (b"s%69d", True),
         (b"sid[a]", True),
+        (b"sid%00x", True),
+        (b"+sid", True),
+        (b"\xa0sid", True),
+        (b"\xc2\xa0sid\xe3\x80\x80", True),
+        (b"\x85sid", True),
         (b"sid%5Ba%5D", True),
         (b" sid\t", True),
         (b"=sid", True),
@@ -39,6 +44,30 @@ SIDS = Names(("sid", "wordpress_*", "username-*", "app.id"))
 )
 def test_a_name_is_compared_as_the_most_forgiving_app_reads_it(name: bytes, ours: bool) -> None:
     assert (name in SIDS) is ours
+
+
+@pytest.mark.parametrize("name", ["*a*b", "*a*a*a*b*c", "a*a*a*b", "*a*"])
+@pytest.mark.parametrize("cookie", [b"a" * 60000 + b"=1", b"a " * 30000, b"a" + b" " * 60000, b"%61" * 20000 + b"=1"])
+def test_however_long_a_name_is_it_is_compared_at_once(name: str, cookie: bytes) -> None:
+    began = time.process_time()
+    carried([(b"cookie", cookie)], Names((name,)))
+    assert time.process_time() - began < 1
+
+
+@pytest.mark.parametrize(
+    ("pattern", "name", "ours"),
+    [
+        ("a*b*c", b"abc", True),
+        ("a*b*c", b"a1b2c", True),
+        ("a*b*c", b"a1b2", False),
+        ("*b*", b"abc", True),
+        ("*b", b"bab", True),
+        ("a*a", b"a", False),
+        ("*_session", b"wiki_session", True),
+    ],
+)
+def test_a_star_stands_for_any_characters(pattern: str, name: bytes, ours: bool) -> None:
+    assert (name in Names((pattern,))) is ours
 
 
 def test_nothing_is_a_session_cookie_where_none_is_named() -> None:
@@ -59,6 +88,10 @@ def test_nothing_is_a_session_cookie_where_none_is_named() -> None:
         ([b"sid"], []),
         ([b"sid="], [(b"sid", b"")]),
         ([b"a=sid=x"], []),
+        ([b"a=1 sid=x"], [(b"sid", b"x")]),
+        ([b"a=1 sid\t= x y"], [(b"sid", b"x")]),
+        ([b"sid=x y"], [(b"sid", b"x y")]),
+        ([b'a="1 2" sid="x"'], [(b"sid", b'"x"')]),
         ([], []),
     ],
 )
