@@ -75,15 +75,14 @@ class AppIdentity:
         """
         if self._login.whoami is None:
             return None
-        cookies = b"; ".join(rest for name, value in headers if name == b"cookie" and (rest := without_own(value)))
+        cookies = [rest for name, value in headers if name == b"cookie" and (rest := without_own(value))]
         fields = [
             *self._site.fields(address),
             (b"Accept", b"text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"),
             (b"Cache-Control", b"no-cache"),
             *(field for field in headers if field[0] in PASSED_ON),
         ]
-        if cookies:
-            fields.append((b"Cookie", cookies))
+        fields += ((b"Cookie", said) for said in cookies)  # as many fields as came: joined they may be read otherwise
         target = self._login.whoami.target
         answer = await self._client.ask("GET", target, fields)
         if not answer.readable:

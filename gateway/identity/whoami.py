@@ -20,21 +20,22 @@ _TAG = re.compile(r"<(/?)script\b", re.IGNORECASE)
 
 
 def named(login: Login, answer: Answer) -> str | None:
-    """The name in an answer to `login.whoami`; None where it names nobody, or two people.
+    """The name in an answer to `login.whoami`; None where it names nobody, or two people, or may name another in what
+    of it is not read.
 
     Raises UpstreamBroken where the app was not able to say.
     """
     if answer.status >= 500 or answer.status == 429:
         raise UpstreamBroken(f"the app answered {answer.status} when asked who that is")
-    if login.whoami is None or not 200 <= answer.status < 300:
+    if login.whoami is None or not 200 <= answer.status < 300 or not answer.whole:
         return None
     text = answer.text
     if not login.username:
         return OWNER if wording.find(login.whoami.pattern, text) is not None else None
     coded = _Coded(answer.field(b"content-type").lower(), text)
-    places = wording.compile(login.whoami.pattern).finditer(text)
-    found = {_plain(place[1], coded.at(place.start(1))) for place in islice(places, MOST_PLACES + 1)}
-    name = found.pop() if len(found) == 1 else None
+    places = list(islice(wording.compile(login.whoami.pattern).finditer(text), MOST_PLACES + 1))
+    found = {_plain(place[1], coded.at(place.start(1))) for place in places}
+    name = found.pop() if len(found) == 1 and len(places) <= MOST_PLACES else None
     return name if name and name.isprintable() and name == name.strip() else None
 
 

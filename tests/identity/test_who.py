@@ -27,8 +27,7 @@ async def test_somebody_without_has_none(app: Shop, headers: list[tuple[bytes, b
 async def test_the_app_is_asked_with_what_it_may_know_the_browser_by_and_no_more(app: Shop) -> None:
     headers = [
         (b"host", b"evil.test"),
-        (b"cookie", b"sid=1; __Host-gateway_session=ours"),
-        (b"cookie", b"gateway_bound=ours; x=2"),
+        (b"cookie", b"sid=1; __Host-gateway_session=ours; gateway_bound=ours; x=2"),
         (b"authorization", b"Basic eDp5"),
         (b"user-agent", b"Mine/1"),
         (b"accept-language", b"eo"),
@@ -57,6 +56,24 @@ async def test_the_app_is_asked_with_what_it_may_know_the_browser_by_and_no_more
         "cookie": "sid=1; x=2",
         "connection": "close",
     }
+
+
+async def test_cookies_in_two_fields_stay_in_two_fields(app: Shop) -> None:
+    fields = [(b"cookie", b"sid=1"), (b"cookie", b"gateway_bound=ours"), (b"cookie", b"x=2")]
+    await identity(app).who(fields, address=ADDRESS)
+    assert app.asked[0].fields["cookie"] == "x=2"  # the second of them; joined it would be "sid=1; x=2"
+
+
+@pytest.mark.parametrize(
+    "page",
+    [
+        "<b>alice</b>!" + "Hello, <b>alice</b>!" * 200,
+        "Hello, <b>alice</b>!" + " " * (1 << 20) + "Hello, <b>bob</b>!",
+    ],
+)
+async def test_a_page_that_is_not_read_to_its_end_names_nobody(app: Shop, page: str) -> None:
+    app.says["GET /me"] = Said(200, page)
+    assert await identity(app).who([], address=ADDRESS) is None
 
 
 async def test_an_app_that_answers_in_a_coding_of_browsers_is_asked_again(app: Shop) -> None:
