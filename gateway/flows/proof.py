@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from gateway.directory.base import Directory
 from gateway.errors import Busy
 from gateway.flows.throttle import Throttle
-from gateway.policy.credentials import Credentials
+from gateway.policy.credentials import Credentials, app_of, name_of, of_app
 from gateway.policy.facts import AuthEvent, Reason
 from gateway.verifiers.base import Rehash, Site, SpendCounter, SpendRecoveryCode, Unsettled, Verified, Verifier
 
@@ -61,7 +61,8 @@ class Prover:
         secret: bytes = b"",
     ) -> Proved | NotProved:
         """`way` names a verifier of ours; `credentials.subject` is throttled whether or not there is such a person."""
-        wait = await self.throttle.take(credentials.subject, address, now)
+        named = _named(credentials.subject, answer)
+        wait = await self.throttle.take(credentials.subject, address, now, named=named)
         if wait:
             return NotProved(Reason.THROTTLED, wait)
         try:
@@ -69,15 +70,15 @@ class Prover:
                 credentials, answer, site, secret=secret, since=since, now=now, address=address
             )
         except Busy:
-            await self.throttle.no_guess(credentials.subject, address)
+            await self.throttle.no_guess(credentials.subject, address, named=named)
             raise
         if isinstance(verified, Unsettled):
             if not verified.guessed:
-                await self.throttle.no_guess(credentials.subject, address)
+                await self.throttle.no_guess(credentials.subject, address, named=named)
             return NotProved(verified.reason)
         if verified is None or not await self._spend(credentials, verified, now):
             return NotProved(Reason.WRONG)
-        await self.throttle.no_guess(credentials.subject, address)
+        await self.throttle.no_guess(credentials.subject, address, named=named)
         return Proved(verified.event, verified.credential)
 
     async def _spend(self, credentials: Credentials, verified: Verified, now: int) -> bool:
@@ -90,3 +91,9 @@ class Prover:
             case Rehash(old, new) if credentials.password is not None:
                 await store.set_password(subject, replace(credentials.password, hash=new), expected=old)
         return True
+
+
+def _named(subject: str, answer: Mapping[str, str]) -> str:
+    """Who else is named in an answer: people of an app of their own may go by another name there."""
+    app, name = app_of(subject), answer.get("username", "")
+    return of_app(app, name) if app and name not in ("", name_of(subject)) else ""

@@ -22,21 +22,24 @@ class Throttle:
         self._store = store
         self._keyring = keyring
 
-    async def take(self, subject: str, address: str, now: float) -> int:
-        """Seconds to wait; 0: go ahead, this try is counted."""
-        by_address = await self._store.take(_network(address), now, ADDRESS)
-        if by_address.wait:
-            return by_address.wait
-        by_subject = await self._store.take(self._name(subject), now, SUBJECT)
-        return by_subject.wait
+    async def take(self, subject: str, address: str, now: float, *, named: str = "") -> int:
+        """Seconds to wait; 0: go ahead, this try is counted. `named` is whose password it is, if not `subject`'s: else
+        whoever gives their own now and then could go on guessing another's."""
+        by_address = await self._store.take(network(address), now, ADDRESS)
+        wait = by_address.wait
+        for each in (subject, named):
+            if each and not wait:
+                wait = (await self._store.take(self._name(each), now, SUBJECT)).wait
+        return wait
 
-    async def no_guess(self, subject: str, address: str) -> None:
+    async def no_guess(self, subject: str, address: str, *, named: str = "") -> None:
         """That try was right, and is uncounted; the wrong ones before it still stand until everything was right.
 
         Else the password's owner could guess five codes, give the password again, and guess five more.
         """
-        await self._store.give_back(_network(address))
-        await self._store.give_back(self._name(subject))
+        await self._store.give_back(network(address))
+        for each in filter(None, (subject, named)):
+            await self._store.give_back(self._name(each))
 
     async def right(self, subject: str, session: str = "") -> None:
         """All that was asked has been shown: the count starts anew."""
@@ -61,8 +64,8 @@ class Throttle:
         return "subject:" + self._keyring.digest("throttle", spelled.encode(errors="replace"))
 
 
-def _network(address: str) -> str:
-    """An IPv6 customer has at least 2^64 addresses (RFC 6177); they count as one."""
+def network(address: str) -> str:
+    """Whose address it is: an IPv6 customer has at least 2^64 addresses (RFC 6177); they count as one."""
     try:
         parsed = ip_address(address)
     except ValueError:

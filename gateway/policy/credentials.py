@@ -83,3 +83,9 @@ def of_app(app: str, name: str) -> str:
 def name_of(subject: str) -> str:
     """What people and the app itself call them."""
     return subject.partition(":")[2] or subject
+
+
+def app_of(subject: str) -> str:
+    """The app whose own people they are one of, "" for those of the directory."""
+    app, colon, _ = subject.partition(":")
+    return app if colon else ""
