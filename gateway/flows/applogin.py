@@ -152,17 +152,18 @@ class AppLogin:
 
     async def nobody_yet(self, request: Request) -> bool:
         """Whether the app knows nobody by what comes with a sign-in. Else it may let them in for that alone."""
-        if not self.shows(request):
-            return True
         whoami = self.login.whoami
-        return whoami is not None and whoami.before and await self._ask(request.headers, request) is None
+        if whoami is None or len(request.values(b"cookie")) > 1:  # no browser sends two, and apps take one of them
+            return False
+        return not self.shows(request) or (whoami.before and await self._ask(request.headers, request) is None)
 
     async def succeeded(
         self, request: Request, said: Typed, changed: Sequence[Change], set_cookies: Headers, *, nobody_before: bool
     ) -> Opened | Nobody:
         """The app let them in: a session with proof, unless the app may have done so without looking at the password.
 
-        Where it knew somebody before, or cannot be asked, the password is proved in a conversation of our own.
+        It cannot have done so where it knew nobody before, names afterwards whom the password was typed for, and put a
+        new cookie in place of each that came along. Else the password is proved in a conversation of our own.
         """
         subject = of_app(self._app, said.name)
         await self._prover.throttle.no_guess(subject, request.client)
@@ -171,16 +172,18 @@ class AppLogin:
         if self.login.whoami is not None:
             others = tuple(field for field in request.headers if field[0] != b"cookie")
             who = await self._ask((*others, (b"cookie", cookies)), request)
-        proved = nobody_before or await self._proves(who, said, request)
         own, kept = self.binding.after(request, changed)
         beside = kept if nobody_before else []
-        if who is None or not proved or not (own or beside):
+        if who is None or not (own or beside):
+            return Nobody(Reason.NOT_OBSERVED)
+        seen = nobody_before and bool(own) and not kept and who == said.name
+        if not seen and not await self._proves(who, said, request):
             return Nobody(Reason.NOT_OBSERVED)
         await self._prover.throttle.right(subject)
         event = AuthEvent("password", int(request.now), ("pwd",))
         return await self._open(who, (event,), request, own, beside)
 
-    async def _proves(self, who: str | None, said: Typed, request: Request) -> bool:
+    async def _proves(self, who: str, said: Typed, request: Request) -> bool:
         attempt = await self._identity.sign_in(said.name, said.password, address=request.client)
         return isinstance(attempt, Accepted) and attempt.name == who
 

@@ -1,7 +1,8 @@
 """An app with a login of its own, as old apps have them: it knows nothing of any gateway, and reads no header of ours.
 
 It does what makes such apps hard to stand in front of, each to be switched on: it gives its session another cookie with
-every answer, it lets in whoever is in already without looking at the password, it keeps the cookie over a sign-in.
+every answer, it lets in whoever is in already without looking at the password, it keeps the cookie over a sign-in. It
+reads cookies as apps of several kinds do.
 """
 
 from __future__ import annotations
@@ -9,12 +10,15 @@ from __future__ import annotations
 import html
 import secrets
 import threading
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from http.cookies import SimpleCookie
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs, unquote_plus, urlsplit
+
+from django.http.cookie import parse_cookie
 
 PASSWORDS = {"ann": "ann-own-pw1", "Bob": "bob-own-pw1", "bob": "other-bob-pw1"}
 
@@ -56,6 +60,28 @@ ROUTES = """
 """
 
 
+def python(said: str) -> dict[str, str]:
+    """As Python's own library, which takes white space for the end of a cookie."""
+    return {name: morsel.value for name, morsel in SimpleCookie(said).items()}
+
+
+def django(said: str) -> dict[str, str]:
+    """As Django, from what WSGI makes of the bytes."""
+    return parse_cookie(said.encode("latin-1").decode("utf-8", "replace"))
+
+
+def node(said: str) -> dict[str, str]:
+    """As the package `cookie` of Node: what JavaScript trims is more than a space, and the first of a name counts."""
+    pairs = [pair.partition("=") for pair in said.split(";")]
+    return {name.strip(" \t\xa0"): value.strip(" \t\xa0") for name, _, value in reversed(pairs)}
+
+
+def php(said: str) -> dict[str, str]:
+    """As PHP before 7.4.11: names are decoded, end at NUL, and the first counts."""
+    pairs = [pair.partition("=") for pair in said.split(";")]
+    return {unquote_plus(name.lstrip()).partition("\0")[0].lstrip(" "): value for name, _, value in reversed(pairs)}
+
+
 @dataclass
 class Ledger:
     """What it knows and did. `sessions` by cookie value; a value of None is somebody not signed in."""
@@ -70,6 +96,15 @@ class Ledger:
     trusts: bool = False  # POST /login lets in whoever is in already
     fixed: bool = False  # the cookie stays the same when somebody signs in
     remembers: bool = False  # signing in also sets a cookie that is enough by itself
+    at_login: bool = False  # the cookie that is enough by itself is looked at on the sign-in page alone
+    careless: bool = False  # a wrong password is answered as a right one, with a new cookie of nobody's
+    bearer: bool = False  # but for its pages, it goes by Authorization first
+    in_address: bool = False  # where there is no cookie, it takes `sid` from the address
+    beside: str = ""  # what others wrote on everybody's page
+    slow: float = 0.0  # seconds that its page of oneself takes
+    at_once: int = 0  # how many waited for that at a time, at most
+    waiting: int = 0
+    reads: Callable[[str], dict[str, str]] = python
     captcha: bool = False
     locked: bool = False
     changed: bool = False  # the login page has been redesigned
@@ -84,6 +119,13 @@ class Ledger:
         sid = secrets.token_hex(8)
         self.sessions[sid] = name
         return sid
+
+    def plain(self) -> None:
+        """All switches off."""
+        for each in fields(self):
+            if isinstance(each.default, bool | float | str) or each.name == "reads":
+                if each.name != "port":
+                    setattr(self, each.name, each.default)
 
     def did(self, who: str) -> list[str]:
         """What that person got done."""
@@ -123,15 +165,20 @@ class _Handler(BaseHTTPRequestHandler):
         length = int(self.headers.get("Content-Length") or 0)
         self.form = {key: value[-1] for key, value in parse_qs(self.rfile.read(length).decode()).items()}
         path = urlsplit(self.path).path
-        cookies = SimpleCookie(self.headers.get("Cookie", ""))
-        self.sid = cookies["sid"].value if "sid" in cookies else ""
+        cookies = book.reads(self.headers.get("Cookie", ""))
+        self.sid = cookies.get("sid", "")
+        if book.in_address and not self.sid:
+            self.sid = parse_qs(urlsplit(self.path).query).get("sid", [""])[0]
         self.who = book.sessions.get(self.sid)
         asked = parse_qs(urlsplit(self.path).query).get("key", [""])[0]
         key = self.headers.get("X-Api-Key") or asked or self.form.get("key")
         if key:
             self.who = key.removeprefix("key-of-")
-        if self.who is None and "remember_me" in cookies:
-            self.who = cookies["remember_me"].value
+        if self.who is None and "remember_me" in cookies and (path == "/login" or not book.at_login):
+            self.who = cookies["remember_me"]
+        bearer = self.headers.get("Authorization", "")
+        if book.bearer and bearer and path != "/me":
+            self.who = bearer.removeprefix("Bearer key-of-")
         book.requests.append(f"{self.command} {self.path} {self.who or '-'}")
         self.cookies: list[str] = []
         if book.down:
@@ -154,6 +201,11 @@ class _Handler(BaseHTTPRequestHandler):
         book, who = self.book, str(self.who)
         if book.rotates:
             self._new_cookie(who)
+        if path == "/me":
+            book.waiting += 1
+            book.at_once = max(book.at_once, book.waiting)
+            time.sleep(book.slow)
+            book.waiting -= 1
         if path == "/email" and self.command == "POST":
             book.deeds.append((who, f"email {self.form['email']}"))
             self._say(200, f"Changed to {html.escape(self.form['email'])}")
@@ -166,14 +218,19 @@ class _Handler(BaseHTTPRequestHandler):
         else:
             out = '<form method="post" action="/logout"><input type="hidden" name="csrf" value="x"></form>'
             said = f"{self.headers.get('X-Auth-User')} {self.headers.get('X-Auth-Time')}"
-            self._say(200, f"Signed in as <b>{html.escape(who)}</b> ({said}){out}")
+            self._say(200, f"Signed in as <b>{html.escape(who)}</b> ({said}){out}{book.beside}")
 
     def _login(self) -> None:
         book = self.book
         if self.command == "GET":
             self._form()
         elif book.trusts and self.who is not None:
+            if book.sessions.get(self.sid) != self.who:
+                self._new_cookie(self.who)
             self._go("/")
+        elif book.careless and book.passwords.get(self.form.get("user", "")) != self.form.get("pass"):
+            self._new_cookie(None)
+            self._go(urlsplit(self.headers.get("Referer", "/")).path)
         elif book.locked:
             self._form("Too many tries")
         elif not self.sid or self.form.get("csrf") != book.tokens.get(self.sid):

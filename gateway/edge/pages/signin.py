@@ -32,10 +32,10 @@ async def page(request: Request) -> Response:
     """GET: the form; straight on for whoever is signed in."""
     visit: Visit = request.scope["gateway.visit"]
     kept = {name: request.query_params.get(name, "") for name in KEPT}
+    if visit.gate.applogin is not None:  # even with a session of ours: what leads here wants one of the app's
+        return _at_the_app(visit, visit.gate.applogin, request)
     if visit.session is not None and not visit.session.superseded:
         return onward(safe(kept["next"] or "/"))
-    if visit.gate.applogin is not None:
-        return _at_the_app(visit, visit.gate.applogin, request)
     if not opened_by_person(visit, linked=True):
         return html(visit, Failure(**common(visit), status=403, reason="forged"), 403)
     notice = next((each for each in ("lost", "ended") if each in request.query_params), "")
