@@ -64,12 +64,12 @@ class Login:
     username: str  # name of the field; "" where the app asks for a password alone
     password: str
     cookies: tuple[str, ...]  # names of what carries its sessions; `*` stands for any characters
-    tokens: tuple[Condition, ...]  # what else it takes for somebody: keys of programs, in fields and addresses
     success: Success
     logout: Route | None = None  # what a sign-out is
     whoami: WhoAmI | None = None
     locked: tuple[str, ...] = ()  # wordings of an answer that says: too many tries
     captcha: tuple[str, ...] = ()  # wordings of a page that wants a person to solve something
+    tokens: tuple[Condition, ...] = ()  # what else it takes for somebody: keys of programs, in fields and addresses
 
 
 @dataclass(frozen=True, slots=True)
