@@ -40,7 +40,7 @@
     en: ["Confirm access", "This waits until you confirm it in another window.", "Open the window", "Cancel"],
     de: ["Zugriff bestätigen", "Das wartet, bis Sie es in einem anderen Fenster bestätigen.", "Fenster öffnen", "Abbrechen"],
     fr: ["Confirmer l’accès", "L’action attend votre confirmation dans une autre fenêtre.", "Ouvrir la fenêtre", "Annuler"],
-    es: ["Confirmar el acceso", "Esto espera a que lo confirme en otra ventana.", "Abrir la ventana", "Cancelar"],
+    es: ["Confirmar el acceso", "Esto espera a que lo confirmes en otra ventana.", "Abrir la ventana", "Cancelar"],
     ar: ["تأكيد الوصول", "ينتظر هذا الإجراء تأكيدك في نافذة أخرى.", "فتح النافذة", "إلغاء"],
   };
   const STYLE = `
