@@ -10,14 +10,14 @@ Who somebody is, only the app knows: it is asked (`whoami`), never guessed.
 from __future__ import annotations
 
 import asyncio
-import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Protocol, TypeVar
+from typing import Protocol
 from weakref import WeakValueDictionary
 
 from gateway.config.secrets import Keyring
 from gateway.flows.binding import Binding, Standing
+from gateway.flows.knowing import Asked, Knowing, remember, shown_by
 from gateway.flows.proof import Prover
 from gateway.flows.sessions import Found, Sessions, key_of
 from gateway.policy.credentials import name_of, of_app
@@ -26,26 +26,15 @@ from gateway.policy.jar import Change, Names, Pair, after, every
 from gateway.policy.login import Accepted, Attempt, Login, Typed
 from gateway.policy.routes import RouteTable
 
-KNOWN = 60.0
-"""Seconds that the app's word on whose session some cookies are is believed."""
-
 TAKEN_OVER = 10.0
 """Seconds in which the calls of one page share the session that the first of them was given."""
 
-MANY = 2048
 
-T = TypeVar("T")
-
-
-class Identity(Protocol):
-    """The app, asked (`gateway.identity`). Both raise UpstreamError, and Busy."""
+class Identity(Asked, Protocol):
+    """The app, asked (`gateway.identity`). Raises UpstreamError, and Busy."""
 
     async def sign_in(self, name: str, password: str, *, address: str) -> Attempt:
         """In a conversation of its own, that touches nobody's session."""
-        ...
-
-    async def who(self, headers: Headers, *, address: str) -> str | None:
-        """The name of whoever sends these fields; None: nobody."""
         ...
 
 
@@ -92,7 +81,7 @@ class AppLogin:
         self._identity = identity
         self._sessions = sessions
         self._prover = prover
-        self._known: dict[bytes, tuple[float, str | None]] = {}
+        self._knowing = Knowing(identity)
         self._opened: dict[bytes, tuple[float, Opened]] = {}
         self._locks: WeakValueDictionary[bytes, asyncio.Lock] = WeakValueDictionary()
 
@@ -126,7 +115,7 @@ class AppLogin:
             if expired is None or self.standing(expired, request, marks) is not Standing.OWN:
                 return Nobody(Reason.NOT_OBSERVED)
             who = name_of(expired.subject)
-        key = _sum(request)
+        key = shown_by(request)
         lock = self._locks.setdefault(key, asyncio.Lock())
         async with lock:
             return await self._shared(key, who, request)
@@ -143,7 +132,7 @@ class AppLogin:
         own, beside = ([], shown) if told else (shown, [])
         made = await self._open(who, (), request, own, beside)
         if isinstance(made, Opened):
-            _remember(self._opened, key, (request.now, made))
+            remember(self._opened, key, (request.now, made))
         return made
 
     async def begin(self, request: Request, said: Typed) -> int:
@@ -155,7 +144,7 @@ class AppLogin:
         whoami = self.login.whoami
         if whoami is None or len(request.values(b"cookie")) > 1:  # no browser sends two, and apps take one of them
             return False
-        return not self.shows(request) or (whoami.before and await self._ask(request.headers, request) is None)
+        return not self.shows(request) or (whoami.before and await self._knowing.ask(request.headers, request) is None)
 
     async def succeeded(
         self, request: Request, said: Typed, changed: Sequence[Change], set_cookies: Headers, *, nobody_before: bool
@@ -171,7 +160,7 @@ class AppLogin:
         who: str | None = said.name
         if self.login.whoami is not None:
             others = tuple(field for field in request.headers if field[0] != b"cookie")
-            who = await self._ask((*others, (b"cookie", cookies)), request)
+            who = await self._knowing.ask((*others, (b"cookie", cookies)), request)
         own, kept = self.binding.after(request, changed)
         beside = kept if nobody_before else []
         if who is None or not (own or beside):
@@ -200,28 +189,5 @@ class AppLogin:
         return Opened(token, session, self.binding.marks(session.ref, own, beside))
 
     async def _who(self, request: Request) -> str | None:
-        """The app's word, not older than a minute; None too where it cannot be asked."""
-        if self.login.whoami is None:
-            return None
-        key = _sum(request)
-        asked_at, who = self._known.get(key, (0.0, None))
-        if who is None or not 0 <= request.now - asked_at < KNOWN:
-            who = await self._ask(request.headers, request)
-            _remember(self._known, key, (request.now, who))
-        return who
-
-    async def _ask(self, headers: Headers, request: Request) -> str | None:
-        who = await self._identity.who(headers, address=request.client)
-        return who if who and who.isprintable() else None
-
-
-def _sum(request: Request) -> bytes:
-    """What the app can know somebody by, in 32 bytes."""
-    said = [field for field in request.headers if field[0] in (b"cookie", b"authorization")]
-    return hashlib.sha256(repr(said).encode()).digest()
-
-
-def _remember(kept: dict[bytes, T], key: bytes, value: T) -> None:
-    if len(kept) >= MANY:
-        kept.clear()
-    kept[key] = value
+        """The app's word; None too where it cannot be asked."""
+        return None if self.login.whoami is None else await self._knowing.who(request)

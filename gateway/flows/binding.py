@@ -48,15 +48,17 @@ class Binding:
         return [*carried(headers, self._names), *(field for field in headers if field[0] == b"authorization")]
 
     def standing(self, ref: str, shown: Iterable[Pair], marks: bytes) -> Standing:
-        """With nothing shown there is nothing to contradict the session."""
+        """With nothing shown there is nothing to contradict the session. Of more than there are marks, one has none."""
+        pairs = dict.fromkeys(shown)
+        if len(pairs) > MOST:
+            return Standing.NONE
         known = frozenset(marks.decode("latin-1").split("."))
-        return min((self._of(ref, pair, known) for pair in shown), default=Standing.OWN)
+        return min((self._of(ref, pair, known) for pair in pairs), default=Standing.OWN)
 
     def marks(self, ref: str, own: Iterable[Pair], beside: Iterable[Pair] = ()) -> str:
         """The value of the cookie that marks them."""
-        made = [*(self._mark(ref, pair, Standing.OWN) for pair in own)]
-        made += (self._mark(ref, pair, Standing.BESIDE) for pair in beside)
-        return ".".join(list(dict.fromkeys(made))[-MOST:])
+        pairs = [*((pair, Standing.OWN) for pair in own), *((pair, Standing.BESIDE) for pair in beside)]
+        return ".".join(self._mark(ref, *each) for each in list(dict.fromkeys(pairs))[-MOST:])
 
     def moved(self, ref: str, request: Request, marks: bytes, changed: Sequence[Change]) -> str:
         """The marks after an answer that changed session cookies: the new ones stand as those of the request did.
@@ -64,10 +66,11 @@ class Binding:
         Those of cookies that did not come along, because they are for other paths, stay."""
         new, shown = dict(changed), self.shown(request.headers)
         standing = self.standing(ref, shown, marks)
+        if standing is Standing.NONE:
+            return marks.decode("latin-1")
         gone = {self._mark(ref, pair, each) for pair in shown if pair[0] in new for each in PURPOSE}
         kept = [mark for mark in marks.decode("latin-1").split(".") if mark and mark not in gone]
-        if standing is not Standing.NONE:
-            kept += [self._mark(ref, (name, value), standing) for name, value in new.items() if value is not None]
+        kept += [self._mark(ref, (name, value), standing) for name, value in new.items() if value is not None]
         return ".".join(list(dict.fromkeys(kept))[-MOST:])
 
     def after(self, request: Request, changed: Sequence[Change]) -> tuple[list[Pair], list[Pair]]:

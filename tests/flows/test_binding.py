@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 
 from gateway.config.secrets import Keyring
@@ -76,6 +78,16 @@ def test_the_cookie_of_marks_does_not_grow() -> None:
     assert len(marks.split(".")) == MOST
     moved = BINDING.moved("ref", request(b"sid=39"), marks.encode(), [(b"remember_%d" % n, b"1") for n in range(40)])
     assert len(moved.split(".")) == MOST
+
+
+def test_more_than_can_be_marked_is_not_looked_at() -> None:
+    many = [(b"sid", b"%d" % number) for number in range(6000)]
+    marks = BINDING.marks("ref", many).encode()
+    began = time.process_time()
+    for _ in range(20):
+        assert BINDING.standing("ref", many, marks) is Standing.NONE
+    assert time.process_time() - began < 0.5
+    assert BINDING.standing("ref", many[-MOST:] * 2, marks) is Standing.OWN
 
 
 def test_an_authorization_field_is_shown_like_a_cookie() -> None:

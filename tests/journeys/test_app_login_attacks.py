@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from itertools import count
 from urllib.parse import urlencode
 
+import httpx
 import pytest
 
 from tests.journeys.ageing import older
@@ -149,7 +151,7 @@ def test_two_cookie_fields_are_not_two_stories(
     with signed_in(front, ben) as thief:
         own, stolen = thief.http.cookies["sid"].encode(), book.sign_in_directly(ann).encode()
         fields = [(b"cookie", each.replace(b"OWN", own).replace(b"STOLEN", stolen)) for each in order]
-        cookies = {}
+        cookies: dict[str, str] = {}
         for _ in range(2):
             first = sent(front, "/email", (b"cookie", ours(thief)), *fields)
             cookies = set_cookies(first) or cookies
@@ -252,3 +254,41 @@ def test_guesses_at_another_persons_password_are_counted_as_that_persons(
         assert len(book.did(ben)) >= 5
     with Visitor(knowing.url) as visitor:
         assert to_app(visitor, ann).status_code == 429
+
+
+# keys, beside cookies
+
+
+@pytest.mark.parametrize("key", ["authorization", "Authorization"])
+def test_a_stolen_key_beside_ones_own_cookie_is_not_vouched_for_by_a_page_that_looks_at_the_cookie(
+    front: Gateway, book: Ledger, ann: str, ben: str, key: str
+) -> None:
+    book.bearer = True
+    with signed_in(front, ben) as thief:
+        stolen = {key: f"Bearer key-of-{ann}"}
+        for _ in range(2):
+            thief.go("POST", "/email", data={"email": THIEF}, headers=stolen)
+            if thief.page.url.path.startswith("/.gateway/confirm/"):
+                confirm(thief, ben + "-pw", username=ben)
+        assert thief.fetch("POST", "/api/keys", headers=stolen).status_code in (401, 403)
+        assert book.did(ann) == []
+
+
+# floods
+
+
+def test_junk_cookies_of_one_address_do_not_fill_the_app_with_questions(knowing: Gateway, book: Ledger) -> None:
+    book.slow, book.at_once = 0.1, 0
+    with ThreadPoolExecutor(40) as pool:
+        calls = pool.map(lambda n: httpx.post(f"{knowing.url}/email", cookies={"sid": f"junk{n}"}), range(40))
+        assert {each.status_code for each in calls} == {401}
+    assert 1 <= book.at_once <= 8
+
+
+def test_the_calls_of_one_page_ask_the_app_once(knowing: Gateway, book: Ledger, ann: str) -> None:
+    sid, book.slow = book.sign_in_directly(ann), 0.2
+    with ThreadPoolExecutor(20) as pool:
+        calls = list(pool.map(lambda _: httpx.post(f"{knowing.url}/api/keys", cookies={"sid": sid}), range(20)))
+    assert {each.status_code for each in calls} == {401}
+    assert len({each.cookies["gateway_session"] for each in calls}) == 1
+    assert len([line for line in book.requests if line == f"GET /me {ann}"]) == 1

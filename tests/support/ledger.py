@@ -18,7 +18,7 @@ from http.cookies import SimpleCookie
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import parse_qs, unquote_plus, urlsplit
 
-from django.http.cookie import parse_cookie
+from django.http.cookie import parse_cookie  # type: ignore[import-untyped]
 
 PASSWORDS = {"ann": "ann-own-pw1", "Bob": "bob-own-pw1", "bob": "other-bob-pw1"}
 
@@ -67,7 +67,8 @@ def python(said: str) -> dict[str, str]:
 
 def django(said: str) -> dict[str, str]:
     """As Django, from what WSGI makes of the bytes."""
-    return parse_cookie(said.encode("latin-1").decode("utf-8", "replace"))
+    found: dict[str, str] = parse_cookie(said.encode("latin-1").decode("utf-8", "replace"))
+    return found
 
 
 def node(said: str) -> dict[str, str]:
@@ -181,6 +182,11 @@ class _Handler(BaseHTTPRequestHandler):
             self.who = bearer.removeprefix("Bearer key-of-")
         book.requests.append(f"{self.command} {self.path} {self.who or '-'}")
         self.cookies: list[str] = []
+        if path == "/me":
+            book.waiting += 1
+            book.at_once = max(book.at_once, book.waiting)
+            time.sleep(book.slow)
+            book.waiting -= 1
         if book.down:
             self._say(503, "down for repairs")
         elif path == "/login":
@@ -201,11 +207,6 @@ class _Handler(BaseHTTPRequestHandler):
         book, who = self.book, str(self.who)
         if book.rotates:
             self._new_cookie(who)
-        if path == "/me":
-            book.waiting += 1
-            book.at_once = max(book.at_once, book.waiting)
-            time.sleep(book.slow)
-            book.waiting -= 1
         if path == "/email" and self.command == "POST":
             book.deeds.append((who, f"email {self.form['email']}"))
             self._say(200, f"Changed to {html.escape(self.form['email'])}")
