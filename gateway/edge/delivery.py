@@ -101,7 +101,7 @@ def upstream_fields(visit: Visit, decision: Forward) -> list[Field]:
     return to_upstream(
         request.headers,
         gate.strip,
-        identity=identity(gate.identity_names, visit.session, decision),
+        identity=identity(gate.identity_names, visit.session, decision, unproved=gate.applogin is not None),
         client=request.client.encode(),
         proto=gate.proto,
         host=request.header(b"host") or b"",
@@ -109,9 +109,12 @@ def upstream_fields(visit: Visit, decision: Forward) -> list[Field]:
     )
 
 
-def identity(names: tuple[bytes, bytes, bytes], session: Session | None, decision: Forward) -> list[Field]:
-    """User, time and methods of a session; nothing at all without one."""
-    if session is None:
+def identity(
+    names: tuple[bytes, bytes, bytes], session: Session | None, decision: Forward, *, unproved: bool
+) -> list[Field]:
+    """User, time and methods of a session; nothing at all without one. `unproved`: it may have begun without a proof,
+    and then says nothing either."""
+    if session is None or (unproved and not session.events):
         return []
     methods = dict.fromkeys(amr for event in session.events for amr in event.amr)
     user, time, amr = names

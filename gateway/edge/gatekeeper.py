@@ -112,10 +112,15 @@ class Gatekeeper:
             decision = await self._granted(visit, place, body, decision)
         login = visit.gate.applogin
         if login is not None:
+            before = visit.session
             visit, decision, more = await settle(
                 visit, login, decision, lambda anew: self._decide(anew, place, body, ())
             )
             extra = (*extra, *more)
+            if fresh_connection and before and visit.session and before.ref != visit.session.ref:
+                decision = Refuse(
+                    Reason.OTHER_PERSON, decision.routes
+                )  # what was held is not the next person's (law 7)
             if isinstance(decision, Forward) and any(not route.report for route in decision.routes):
                 if await names_somebody(visit.request, login, place.readings, body, visit.gate.inspect_max):
                     decision = Refuse(Reason.OTHER_PERSON, decision.routes)  # it would be done as whom it signs in
@@ -199,6 +204,8 @@ class Gatekeeper:
         session, login = visit.session, gate.applogin
         if isinstance(decision, Forward) and decision.routes and session is not None and login is not None:
             doubt = await login.doubt(session, request, bound_marks(gate, request))
+            if doubt is None and await names_somebody(request, login, place.readings, Body(nothing), 0):
+                doubt = Reason.OTHER_PERSON
             if doubt is not None:
                 decision = Refuse(doubt, decision.routes)
         if isinstance(decision, Forward) and request.values(b"origin") != [gate.app.origin.encode()]:

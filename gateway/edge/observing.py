@@ -54,9 +54,9 @@ async def observed(visit: Visit, login: AppLogin, readings: frozenset[str], body
 
 
 async def names_somebody(request: Request, login: AppLogin, readings: frozenset[str], body: Body, most: int) -> bool:
-    """Whether the app may take this request for a sign-in, or go by a token in it, as far as `most` bytes of it can be
-    read. Who sends it is then not who it is carried out for."""
-    return await _surely(login.somebody, request, readings, body, most)
+    """Whether the app may take this request for a sign-in, or go by a token or an address with a session, as far as
+    `most` bytes of it can be read. Who sends it is then not who it is carried out for."""
+    return login.elsewhere(request) or await _surely(login.somebody, request, readings, body, most)
 
 
 async def _surely(table: RouteTable, request: Request, readings: frozenset[str], body: Body, most: int) -> bool:

@@ -10,6 +10,7 @@ Who somebody is, only the app knows: it is asked (`whoami`), never guessed.
 from __future__ import annotations
 
 import asyncio
+import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol
@@ -17,12 +18,13 @@ from weakref import WeakValueDictionary
 
 from gateway.config.secrets import Keyring
 from gateway.flows.binding import Binding, Standing
-from gateway.flows.knowing import Asked, Knowing, remember, shown_by
+from gateway.flows.knowing import Asked, Knowing, remember
 from gateway.flows.proof import Prover
 from gateway.flows.sessions import Found, Sessions, key_of
+from gateway.flows.throttle import network
 from gateway.policy.credentials import name_of, of_app
 from gateway.policy.facts import AuthEvent, Headers, Reason, Request, Session
-from gateway.policy.jar import Change, Names, Pair, after, every
+from gateway.policy.jar import Change, Names, Pair, after, carried, every, in_address
 from gateway.policy.login import Accepted, Attempt, Login, Typed
 from gateway.policy.routes import RouteTable
 
@@ -93,6 +95,13 @@ class AppLogin:
         """Whether the app can know anybody by this request."""
         return bool(self.binding.shown(request.headers))
 
+    def elsewhere(self, request: Request) -> bool:
+        """Whether the address names an app session that is not the one in the cookies."""
+        addressed = in_address(request.target, self.names)
+        return bool(addressed) and not {value for _, value in addressed} <= {
+            value for _, value in carried(request.headers, self.names)
+        }
+
     async def doubt(self, session: Session, request: Request, marks: bytes) -> Reason | None:
         """Whether the app says that it is somebody else by now (OTHER_PERSON), or nobody (ANONYMOUS).
 
@@ -115,7 +124,7 @@ class AppLogin:
             if expired is None or self.standing(expired, request, marks) is not Standing.OWN:
                 return Nobody(Reason.NOT_OBSERVED)
             who = name_of(expired.subject)
-        key = shown_by(request)
+        key = hashlib.sha256(repr((network(request.client), self.binding.shown(request.headers))).encode()).digest()
         lock = self._locks.setdefault(key, asyncio.Lock())
         async with lock:
             return await self._shared(key, who, request)

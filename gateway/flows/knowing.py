@@ -54,7 +54,7 @@ class Knowing:
 
     async def who(self, request: Request) -> str | None:
         """Not older than a minute. Raises UpstreamError, and Busy."""
-        key = shown_by(request)
+        key = _sum(request)
         async with _turn(self._same.setdefault(key, asyncio.Lock())):
             asked_at, who = self._known.get(key, (0.0, None))
             if not -NOBODY < request.now - asked_at < (NOBODY if who is None else KNOWN):
@@ -82,7 +82,7 @@ class Knowing:
         return who if all([await self.ask((*rest, key), request) == who for key in keys]) else None
 
 
-def shown_by(request: Request) -> bytes:
+def _sum(request: Request) -> bytes:
     """What the app can know somebody by, in 32 bytes."""
     said = [field for field in request.headers if field[0] in (b"cookie", b"authorization")]
     return hashlib.sha256(repr(said).encode()).digest()

@@ -24,6 +24,7 @@ LONG_AGO = 1_577_836_800.0
 """The year 2020, for those without a clock: a cookie that ended before then was meant to end."""
 
 _SEPARATORS = re.compile(rb"[;,]")
+_IN_ADDRESS = re.compile(rb"[?&;/]|%(?:3[BbFf]|26)")
 _FOLDED = re.compile(rb"[^a-z0-9_*-]")
 _NOT_SEEN = bytes(sorted({*range(0x21), *range(0x7F, 0x100), ord("=")}))
 """White space of some kind or other, in some encoding or other, and what belongs to no name."""
@@ -38,15 +39,24 @@ class Names:
         parts = [_pattern(_fold(name.encode())) for name in names]
         self._any = re.compile(b"|".join(parts) or b"(?!)", re.DOTALL)
         self._has = lru_cache(4096)(self._matches)
+        self._whole = frozenset(part for part in parts if b".*" not in part)
 
     def __contains__(self, name: bytes) -> bool:
         return self._matches(name) if len(name) > 128 else self._has(name)
 
+    def without_star(self, name: bytes) -> bool:
+        """Whether it is one of those that are named in full."""
+        return any(re.escape(each) in self._whole for each in _spellings(name))
+
     def _matches(self, name: bytes) -> bool:
-        said = {name, unquoted(name), unquoted(name.replace(b"+", b" "))}
-        said |= {each.partition(b"\0")[0].strip(_NOT_SEEN) for each in said}
-        said |= {each.partition(b"[")[0] for each in said}
-        return any(self._any.fullmatch(_fold(each)) for each in said)
+        return any(self._any.fullmatch(each) for each in _spellings(name))
+
+
+def _spellings(name: bytes) -> set[bytes]:
+    said = {name, unquoted(name), unquoted(name.replace(b"+", b" "))}
+    said |= {each.partition(b"\0")[0].strip(_NOT_SEEN) for each in said}
+    said |= {each.partition(b"[")[0] for each in said}
+    return {_fold(each) for each in said}
 
 
 def _fold(name: bytes) -> bytes:
@@ -73,6 +83,14 @@ def carried(headers: Iterable[Pair], names: Names) -> list[Pair]:
                     if equals and name in names:
                         found.append((name.rstrip(b" \t"), value.strip(b" \t")))
     return found
+
+
+def in_address(target: bytes, names: Names) -> list[Pair]:
+    """What an app may take for its session cookie where there is none: `;jsessionid=…`, `?PHPSESSID=…`."""
+    if b"=" not in target and b"%" not in target:
+        return []
+    pairs = (said.replace(b"%3D", b"=").replace(b"%3d", b"=").partition(b"=") for said in _IN_ADDRESS.split(target))
+    return [(name, value) for name, equals, value in pairs if equals and names.without_star(name)]
 
 
 def _words(pair: bytes) -> list[bytes]:

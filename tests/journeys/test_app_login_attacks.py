@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from itertools import count
 from urllib.parse import urlencode
 
 import httpx
 import pytest
 
-from tests.journeys.ageing import older
+from tests.journeys.ageing import STATE, older
 from tests.journeys.test_app_login import (
     APP,
     change,
@@ -292,3 +294,77 @@ def test_the_calls_of_one_page_ask_the_app_once(knowing: Gateway, book: Ledger, 
     assert {each.status_code for each in calls} == {401}
     assert len({each.cookies["gateway_session"] for each in calls}) == 1
     assert len([line for line in book.requests if line == f"GET /me {ann}"]) == 1
+
+
+# one person's request, another's confirmation
+
+
+def test_what_one_person_confirmed_is_not_held_for_the_next_person_of_the_same_cookie(
+    knowing: Gateway, book: Ledger, ann: str, ben: str
+) -> None:
+    with signed_in(knowing, ann) as visitor:
+        older(knowing.folder)
+        change(visitor, "anns-secret@b.test")
+        form = {**visitor.hidden(), "way": "password", "password": ann + "-pw"}
+        visitor.request("POST", visitor.page.url.path, data=form)
+        assert visitor.page.headers["location"] == "/email"
+        book.sessions[visitor.http.cookies["sid"]] = ben  # who became somebody else meanwhile
+        visitor.get("/email")
+        assert "anns-secret" not in visitor.page.text and visitor.page.status_code == 403
+        assert book.did(ann) == book.did(ben) == []
+
+
+def test_a_confirmation_of_somebody_else_is_not_found(knowing: Gateway, book: Ledger, ann: str, ben: str) -> None:
+    with (
+        signed_in(knowing, ann) as visitor,
+        with_cookie(knowing, book.sign_in_directly(ann)) as thief,
+        signed_in(knowing, ben) as other,
+    ):
+        older(knowing.folder)
+        change(visitor, "anns-secret@b.test")
+        asks = visitor.page.url.path
+        change(thief, THIEF)
+        for browser in (thief, other):
+            assert browser.get(asks).status_code == 404 and "anns-secret" not in browser.page.text
+            assert browser.submit(asks, {"way": "password", "password": ann + "-pw"}).status_code == 404
+        assert book.did(ann) == []
+
+
+# what the app is told
+
+
+def test_who_proved_nothing_is_told_to_the_app_as_nobody(knowing: Gateway, book: Ledger, ann: str) -> None:
+    with with_cookie(knowing, book.sign_in_directly(ann)) as thief:
+        change(thief, THIEF)
+        assert "gateway_session" in thief.http.cookies
+        assert "(None None)" in thief.get("/").text
+
+
+# a session in an address
+
+
+@pytest.mark.parametrize("address", ["/email?sid={}", "/email;sid={}", "/email?a=b&s%69d={}"])
+def test_a_stolen_session_in_an_address_is_seen(front: Gateway, book: Ledger, ann: str, ben: str, address: str) -> None:
+    """The app takes it where the cookie is missing; and there is another cookie of the thief's own."""
+    book.remembers = True
+    with signed_in(front, ben) as thief:
+        book.in_address = True
+        del thief.http.cookies["sid"]
+        sent(
+            front,
+            address.format(book.sign_in_directly(ann)),
+            (b"cookie", ours(thief) + f"remember_me={ben}".encode()),
+        )
+        assert book.did(ann) == []
+
+
+# the gateway made to grow
+
+
+def test_a_cookie_and_much_junk_beside_it_open_one_session(knowing: Gateway, book: Ledger, ann: str) -> None:
+    sid = book.sign_in_directly(ann)
+    for number in range(30):
+        httpx.post(f"{knowing.url}/email", headers={"cookie": f"sid={sid}; junk={number}"})
+    with closing(sqlite3.connect(knowing.folder / STATE)) as db:
+        (opened,) = db.execute("SELECT count(*) FROM sessions WHERE subject = ?", (f"ledger:{ann}",)).fetchone()
+    assert opened <= 2

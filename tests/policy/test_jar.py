@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from gateway.policy.jar import LONG_AGO, Change, Names, after, carried, changes, every, path
+from gateway.policy.jar import LONG_AGO, Change, Names, after, carried, changes, every, in_address, path
 
 NOW = 1_800_000_000.0
 SIDS = Names(("sid", "wordpress_*", "username-*", "app.id"))
@@ -128,6 +128,22 @@ def test_every_session_cookie_of_a_request_is_found(cookies: list[bytes], found:
 )
 def test_an_answer_sets_a_cookie_or_takes_it_away(said: bytes, change: list[Change]) -> None:
     assert changes([(b"set-cookie", said), (b"x-set-cookie", b"sid=no")], SIDS, NOW) == change
+
+
+@pytest.mark.parametrize(
+    ("target", "found"),
+    [
+        (b"/a?sid=x", [(b"sid", b"x")]),
+        (b"/a;SID=x/b?c=d", [(b"SID", b"x")]),
+        (b"/a?b=c&s%69d%3Dx", [(b"s%69d", b"x")]),
+        (b"/a%3bsid=x%3Fsid=y", [(b"sid", b"x"), (b"sid", b"y")]),
+        (b"/a?wordpress_1=x&my_sid=y", []),
+        (b"/sid", []),
+        (b"/a?sid", []),
+    ],
+)
+def test_a_session_is_found_in_an_address_by_its_full_name(target: bytes, found: list[tuple[bytes, bytes]]) -> None:
+    assert in_address(target, SIDS) == found
 
 
 def test_changes_keep_the_order_of_the_answer() -> None:

@@ -169,7 +169,8 @@ class _Handler(BaseHTTPRequestHandler):
         cookies = book.reads(self.headers.get("Cookie", ""))
         self.sid = cookies.get("sid", "")
         if book.in_address and not self.sid:
-            self.sid = parse_qs(urlsplit(self.path).query).get("sid", [""])[0]
+            self.sid = parse_qs(urlsplit(self.path.replace(";", "?", 1)).query).get("sid", [""])[0]
+            path = path.partition(";")[0]
         self.who = book.sessions.get(self.sid)
         asked = parse_qs(urlsplit(self.path).query).get("key", [""])[0]
         key = self.headers.get("X-Api-Key") or asked or self.form.get("key")
