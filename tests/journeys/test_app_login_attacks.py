@@ -88,12 +88,18 @@ def ours(visitor: Visitor) -> bytes:
     return f"gateway_session={jar['gateway_session']}; gateway_bound={jar['gateway_bound']}; ".encode()
 
 
-def sent(front: Gateway, target: str, *fields: tuple[bytes, bytes], form: dict[str, str] | None = None) -> Answer:
+def sent(
+    front: Gateway,
+    target: str,
+    *fields: tuple[bytes, bytes],
+    form: dict[str, str] | None = None,
+    host: bytes = b"localhost",
+) -> Answer:
     """One POST with just these fields and what a browser says of itself."""
     body = urlencode(form or {"email": THIEF}).encode()
     head = [
-        (b"host", f"localhost:{front.port}".encode()),
-        (b"origin", front.url.encode()),
+        (b"host", b"%b:%d" % (host, front.port)),
+        (b"origin", b"http://%b:%d" % (host, front.port)),
         (b"accept", b"text/html"),
         (b"sec-fetch-site", b"same-origin"),
         (b"sec-fetch-mode", b"navigate"),
@@ -368,3 +374,79 @@ def test_a_cookie_and_much_junk_beside_it_open_one_session(knowing: Gateway, boo
     with closing(sqlite3.connect(knowing.folder / STATE)) as db:
         (opened,) = db.execute("SELECT count(*) FROM sessions WHERE subject = ?", (f"ledger:{ann}",)).fetchone()
     assert opened <= 2
+
+
+# what did not work
+
+
+@pytest.mark.parametrize("page", ["", "/password", "/totp", "/passkey", "/recovery", "/sessions/revoke-others"])
+def test_a_stolen_cookie_enrols_nothing(knowing: Gateway, book: Ledger, ann: str, ben: str, page: str) -> None:
+    with signed_in(knowing, ben) as thief:
+        thief.http.cookies.set("sid", book.sign_in_directly(ann), domain="localhost.local", path="/")
+        change(thief, THIEF)
+        thief.get("/.gateway/account" + page)
+        assert thief.page.url.path.startswith("/.gateway/confirm/")
+        assert confirm(thief, ben + "-pw", username=ben).status_code == 422
+
+
+def test_marks_of_one_session_say_nothing_of_another(knowing: Gateway, book: Ledger, ann: str, ben: str) -> None:
+    with signed_in(knowing, ben) as thief, with_cookie(knowing, book.sign_in_directly(ann)) as other:
+        change(other, THIEF)
+        for session, marks in ((thief, other), (other, thief), (thief, thief)):
+            cookie = (
+                f"gateway_session={session.http.cookies['gateway_session']}; "
+                f"gateway_bound={marks.http.cookies['gateway_bound']}.{thief.http.cookies['gateway_bound']}; "
+                f"sid={other.http.cookies['sid']}"
+            )
+            assert sent(knowing, "/email", (b"cookie", cookie.encode())).status == 303
+        assert book.did(ann) == []
+
+
+def test_a_page_on_which_others_write_names_nobody_twice(knowing: Gateway, book: Ledger, ann: str, ben: str) -> None:
+    """The thief is known to the app by a cookie that nobody saw set, and has the name of somebody else on the page."""
+    book.beside = f"<p>Signed in as <b>{ann}</b></p>"
+    with with_cookie(knowing, book.sign_in_directly(ben)) as thief:
+        change(thief, THIEF)
+        assert thief.page.url.path == "/.gateway/signin"
+        assert "gateway_session" not in thief.http.cookies
+
+
+@pytest.mark.parametrize("header", [b"cookie", b"authorization"])
+def test_a_websocket_with_something_stolen_is_refused(
+    knowing: Gateway, book: Ledger, ann: str, ben: str, header: bytes
+) -> None:
+    with signed_in(knowing, ben) as thief:
+        stolen = {b"cookie": f"sid={book.sign_in_directly(ann)}", b"authorization": f"Bearer key-of-{ann}"}[header]
+        fields = {b"cookie": ours(thief) + f"sid={thief.http.cookies['sid']}".encode()}
+        fields[header] = fields.get(header, b"") + (b"; " if header in fields else b"") + stolen.encode()
+        fields |= {b"connection": b"Upgrade", b"upgrade": b"websocket", b"sec-websocket-version": b"13"}
+        fields |= {b"sec-websocket-key": b"dGhlIHNhbXBsZSBub25jZQ==", b"origin": knowing.url.encode()}
+        lines = b"".join(b"%b: %b\r\n" % each for each in fields.items())
+        with Raw(knowing.port) as raw:
+            raw.send(b"GET /api/keys HTTP/1.1\r\nhost: localhost:%d\r\n%b\r\n" % (knowing.port, lines))
+            assert raw.answer().status == 401
+        assert book.did(ann) == book.did(ben) == []
+
+
+@pytest.mark.parametrize("how", ["cross-site", "same-site"])
+def test_another_site_can_neither_confirm_nor_sign_out(knowing: Gateway, book: Ledger, ann: str, how: str) -> None:
+    with signed_in(knowing, ann) as visitor:
+        older(knowing.folder)
+        change(visitor, "a@b.test")
+        asks, form = visitor.page.url.path, {**visitor.hidden(), "way": "password", "password": ann + "-pw"}
+        assert visitor.request("POST", asks, data=form, site=how).status_code == 403
+        assert visitor.request("POST", asks + "/cancel", data=form, site=how).status_code == 403
+        assert book.did(ann) == []
+
+
+def test_an_app_of_the_same_people_at_another_host_takes_no_session_of_this_one(
+    running: Ledger, book: Ledger, ann: str, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    second = APP.replace('"ledger"', '"ledger-2"').replace("signin", 'host = "other.localhost"\nsignin')
+    first = APP.replace("signin", 'host = "localhost"\nsignin')
+    routes = "".join(app.format(upstream=running.url) + LOGIN + WHOAMI + ROUTES for app in (first, second))
+    with gateway(tmp_path_factory.mktemp("two"), routes, people={}) as two, signed_in(two, ann) as visitor:
+        cookie = ours(visitor) + f"sid={visitor.http.cookies['sid']}".encode()
+        assert sent(two, "/email", (b"cookie", cookie), host=b"other.localhost").status == 303
+        assert book.did(ann) == []
+        assert sent(two, "/email", (b"cookie", cookie)).status == 200
