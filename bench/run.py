@@ -6,6 +6,7 @@ machine's mood is then the same for all. Nothing is written down; docs/performan
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import socket
@@ -19,6 +20,12 @@ from pathlib import Path
 
 from bench.measure import Load, Peak, family, load, rss
 from bench.nginx import HEAVY, app, proxy
+from gateway.assembly import open_state
+from gateway.config.load import load as load_settings
+from gateway.flows.binding import Binding
+from gateway.flows.sessions import Sessions
+from gateway.policy.facts import AuthEvent
+from gateway.policy.jar import Names
 from tests.support.echo import Echo
 from tests.support.processes import PEOPLE, Gateway, free_port, gateway
 from tests.support.visitor import Visitor
@@ -62,6 +69,37 @@ def cookie(served: Gateway) -> str:
     with Visitor(served.url) as visitor:
         visitor.sign_in(name, password)
         return "; ".join(f"{key}={value}" for key, value in visitor.http.cookies.items() if "session" in key)
+
+
+OWN_LOGIN = """
+  [app.login]
+  page = "/login"
+  path = "/login"
+  username = "user"
+  password = "pass"
+  cookies = ["sid"]
+  success = { cookie = "sid" }
+"""
+
+
+def own_login(upstream: int) -> str:
+    """The same app, but one that keeps its own login."""
+    return routes(upstream).replace('public = ["/open/**"]\n', f'signin = "app"\n{OWN_LOGIN}\n')
+
+
+async def bound(served: Gateway) -> str:
+    """The cookies of somebody who has just signed in to the app itself."""
+    settings = load_settings(served.folder / "routes.toml", env=os.environ)
+    state, now = open_state(settings), int(time.time())
+    try:
+        event = AuthEvent("password", now, ("pwd",))
+        token, session = await Sessions(state, settings.session).open(
+            "bench", "bench:ann", (event,), address="127.0.0.1", agent="", now=now
+        )
+        marks = Binding(settings.keyring, Names(("sid",))).marks(session.ref, [(b"sid", b"ann")])
+        return f"gateway_session={token.decode()}; gateway_bound={marks}; sid=ann"
+    finally:
+        await state.life.close()
 
 
 def pin(pid: int) -> None:
@@ -124,21 +162,28 @@ def main() -> None:
             heavy.truncate(HEAVY)
         beside = stack.enter_context(proxy(folder / "proxy", upstream, plain, asking, core=PROXY_CORE))
         served = stack.enter_context(gateway(folder / "gateway", routes(upstream)))
-        pin(served.program.pid)
-        run(served, family(beside.pid), plain, asking)
+        kept = stack.enter_context(gateway(folder / "kept", own_login(upstream), people={}))
+        for each in (served, kept):
+            pin(each.program.pid)
+        run(served, kept, family(beside.pid), plain, asking)
 
 
-def run(served: Gateway, nginx: list[int], plain: int, asking: int) -> None:
+def run(served: Gateway, kept: Gateway, nginx: list[int], plain: int, asking: int) -> None:
     ours = family(served.program.pid)
     worker = ours[-1]
     signed_in = {"Host": f"localhost:{served.port}", "Cookie": cookie(served)}
     address = f"http://127.0.0.1:{served.port}"
+    beside, theirs = f"http://127.0.0.1:{kept.port}", family(kept.program.pid)
+    known = {"Host": f"localhost:{kept.port}", "Cookie": asyncio.run(bound(kept))}
     entrants = [
         Entrant("nginx proxy_pass", f"http://127.0.0.1:{plain}/", nginx),
         Entrant("nginx auth_request, always yes", f"http://127.0.0.1:{asking}/", nginx),
         Entrant("gateway, open path, no session", f"{address}/open/1", ours, {"Host": signed_in["Host"]}),
         Entrant("gateway, signed in", f"{address}/notes/1", ours, signed_in),
         Entrant("gateway, sensitive route, fresh", f"{address}/things/0/1", ours, signed_in),
+        Entrant("own login, no session", f"{beside}/notes/1", theirs, {"Host": known["Host"]}),
+        Entrant("own login, signed in", f"{beside}/notes/1", theirs, known),
+        Entrant("own login, sensitive route, fresh", f"{beside}/things/0/1", theirs, known),
     ]
     print(f"{CONNECTIONS} connections, 1 KiB answers, {ROUTES} routes, one worker on one core; {ROUNDS} rounds\n")
     at_rest = rss(worker)
