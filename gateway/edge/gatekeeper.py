@@ -117,10 +117,9 @@ class Gatekeeper:
                 visit, login, decision, lambda anew: self._decide(anew, place, body, ())
             )
             extra = (*extra, *more)
-            if fresh_connection and before and visit.session and before.ref != visit.session.ref:
-                decision = Refuse(
-                    Reason.OTHER_PERSON, decision.routes
-                )  # what was held is not the next person's (law 7)
+            another = before is not None and visit.session is not None and before.ref != visit.session.ref
+            if another and fresh_connection and not reads(visit.request):
+                decision = Refuse(Reason.OTHER_PERSON, decision.routes)  # a held form is not the next person's (law 7)
             if isinstance(decision, Forward) and any(not route.report for route in decision.routes):
                 if await names_somebody(visit.request, login, place.readings, body, visit.gate.inspect_max):
                     decision = Refuse(Reason.OTHER_PERSON, decision.routes)  # it would be done as whom it signs in
