@@ -28,7 +28,7 @@ from gateway.edge.pages.hosted import hosted
 from gateway.edge.probes import Probes
 from gateway.edge.resuming import Resuming, brings_ticket
 from gateway.edge.websocket import deny
-from gateway.edge.whose import goes_with, settle
+from gateway.edge.whose import Asked, goes_with, settle
 from gateway.errors import ClientGone, GatewayError, StoreError
 from gateway.flows.stepup import GRANT
 from gateway.policy.decision import decide
@@ -112,17 +112,11 @@ class Gatekeeper:
             decision = await self._granted(visit, place, body, decision)
         login = visit.gate.applogin
         if login is not None:
-            before = visit.session
+            asked = Asked(place.readings, body, held=fresh_connection)
             visit, decision, more = await settle(
-                visit, login, decision, lambda anew: self._decide(anew, place, body, ())
+                visit, login, decision, asked, lambda anew: self._decide(anew, place, body, ())
             )
             extra = (*extra, *more)
-            another = before is not None and visit.session is not None and before.ref != visit.session.ref
-            if another and fresh_connection and not reads(visit.request):
-                decision = Refuse(Reason.OTHER_PERSON, decision.routes)  # a held form is not the next person's (law 7)
-            if isinstance(decision, Forward) and any(not route.report for route in decision.routes):
-                if await names_somebody(visit.request, login, place.readings, body, visit.gate.inspect_max):
-                    decision = Refuse(Reason.OTHER_PERSON, decision.routes)  # it would be done as whom it signs in
         if isinstance(decision, Forward) and decision.routes:
             noted(visit, decision)
         match decision:

@@ -7,12 +7,14 @@ from dataclasses import replace
 from typing import NamedTuple
 
 from gateway.edge.answers import Fields
+from gateway.edge.body import Body
 from gateway.edge.gate import Gate, Visit
-from gateway.edge.observing import bound_marks, opened_cookies
+from gateway.edge.observing import bound_marks, names_somebody, opened_cookies
 from gateway.flows.applogin import AppLogin, Nobody
 from gateway.flows.binding import Standing
 from gateway.flows.sessions import Found
 from gateway.policy.facts import Challenge, Decision, Forward, Reason, Refuse, Request
+from gateway.policy.holdable import reads
 
 
 class Settled(NamedTuple):
@@ -21,6 +23,18 @@ class Settled(NamedTuple):
     visit: Visit
     decision: Decision
     fields: Fields = ()
+
+
+class Asked(NamedTuple):
+    """What there is to know of a request besides. `held`: it was kept while its owner confirmed."""
+
+    readings: frozenset[str]
+    body: Body
+    held: bool
+
+
+Again = Callable[[Visit], Awaitable[Decision]]
+"""Decides once more, on another session."""
 
 
 def goes_with(gate: Gate, request: Request, found: Found, *, sensitive: bool) -> bool:
@@ -34,9 +48,21 @@ def goes_with(gate: Gate, request: Request, found: Found, *, sensitive: bool) ->
     return gate.applogin.standing(found.session, request, marks) is not Standing.NONE
 
 
-async def settle(
-    visit: Visit, login: AppLogin, decision: Decision, again: Callable[[Visit], Awaitable[Decision]]
-) -> Settled:
+async def settle(visit: Visit, login: AppLogin, decision: Decision, asked: Asked, again: Again) -> Settled:
+    """What is done, and for whom: never as another than whoever sends it."""
+    before = visit.session
+    settled = await _known(visit, login, decision, again)
+    visit, decision, _ = settled
+    another = before is not None and visit.session is not None and before.ref != visit.session.ref
+    if another and asked.held and not reads(visit.request):  # a held form is not the next person's (law 7)
+        return settled._replace(decision=Refuse(Reason.OTHER_PERSON, decision.routes))
+    if isinstance(decision, Forward) and any(not route.report for route in decision.routes):
+        if await names_somebody(visit.request, login, asked.readings, asked.body, visit.gate.inspect_max):
+            return settled._replace(decision=Refuse(Reason.OTHER_PERSON, decision.routes))
+    return settled
+
+
+async def _known(visit: Visit, login: AppLogin, decision: Decision, again: Again) -> Settled:
     """The decision, once it is known whose app session it is about.
 
     Somebody the app knows and we do not gets a session without proof, and is asked. Somebody the app knows as another
