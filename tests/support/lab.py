@@ -243,4 +243,4 @@ def confirms(popup: Page) -> None:
 def closes(popup: Page) -> None:
     """Fails unless the window is gone, or goes by itself."""
     if not popup.is_closed():
-        popup.wait_for_event("close", timeout=5000)
+        popup.wait_for_event("close", timeout=15000)

@@ -10,6 +10,7 @@
   const CHANNEL = "gateway-stepup";
   const HERE = location.origin;
   const MOST = 3; // confirmations of one call's own, before its 401 is handed on after all
+  const LATE = 30000; // milliseconds in which a window that is still loading is told that it is not needed
   const EVERY = 500; // milliseconds between two looks whether the window is still there
   const openWindow = window.open.bind(window);
   const mark = Symbol.for(CHANNEL);
@@ -111,7 +112,8 @@
       removeEventListener("focus", returned);
       removeEventListener("pagehide", left);
       tell("over");
-      channel.close();
+      channel.onmessage = ({ data }) => data && data.token === token && tell("over"); // its page may not have been there yet
+      setTimeout(() => channel.close(), LATE);
       if (dialog) dialog();
       for (const [settle, its] of waiting) settle(confirmed, its === url);
     }
