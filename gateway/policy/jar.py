@@ -144,7 +144,7 @@ def _over(attributes: bytes, now: float) -> bool:
         said[name.strip(b" \t").lower()] = value.strip(b" \t")
     age = said.get(b"max-age", b"")
     if age.removeprefix(b"-").isdigit():
-        return int(age) <= 0
+        return age.startswith(b"-") or not age.strip(b"0")  # whatever its length: a number may be too long for Python
     if b"expires" not in said:
         return False
     try:

@@ -114,6 +114,8 @@ def test_every_session_cookie_of_a_request_is_found(cookies: list[bytes], found:
         (b"sid=x; Max-Age=0", [(b"sid", None)]),
         (b"sid=x; max-age = -1", [(b"sid", None)]),
         (b"sid=x; Max-Age=60", [(b"sid", b"x")]),
+        (b"sid=x; Max-Age=" + b"9" * 5000, [(b"sid", b"x")]),
+        (b"sid=x; Max-Age=00", [(b"sid", None)]),
         (b"sid=x; Max-Age=60; Expires=Thu, 01 Jan 1970 00:00:00 GMT", [(b"sid", b"x")]),
         (b"sid=x; Expires=Thu, 01 Jan 1970 00:00:00 GMT; Max-Age=0", [(b"sid", None)]),
         (b"sid=x; Max-Age=soon", [(b"sid", b"x")]),
