@@ -40,8 +40,8 @@ def _gateway(settings: Settings, source: Source) -> list[str]:
     rows = {
         "listen": f"[{host}]:{port}" if ":" in host else f"{host}:{port}",
         "public_url": source.file.gateway.public_url.geturl(),
-        "state": settings.state,
-        "directory": settings.directory,
+        "state": _as_written(said, "state", settings.state),
+        "directory": _as_written(said, "directory", settings.directory),
         "secret": secrets if len(secrets) > 1 else secrets[0],
         "trusted_proxies": [str(network) for network in settings.trusted_proxies],
     }
@@ -138,6 +138,12 @@ def _asked(requirement: Requirement, hold_max: int, hold_for: int) -> dict[str, 
         "hold_max": size(hold_max),
         "hold_for": duration(hold_for),
     }
+
+
+def _as_written(said: Data, key: str, store: str) -> str:
+    """Where the address of a store is kept, not what is kept there: it may hold a password."""
+    written = str(said.get(key, ""))
+    return written if written.startswith(("env:", "file:")) else store
 
 
 def _listed(value: str | Sequence[str]) -> Sequence[str]:

@@ -58,8 +58,9 @@ def _gateway(file: File, settings: Settings) -> Iterator[Complaint]:
         if secret.file is not None and _mode(secret.file) & (stat.S_IRGRP | stat.S_IROTH):
             yield Complaint(("gateway", "secret"), f"{secret.file} can be read by others; chmod 600 it")
     for key, store in (("state", settings.state), ("directory", settings.directory)):
-        folder = Path(store.partition(":")[2]).parent
-        if _mode(folder) & stat.S_IWOTH:
+        scheme, _, place = store.partition(":")
+        folder = Path(place).parent
+        if scheme == "sqlite" and _mode(folder) & stat.S_IWOTH:
             yield Complaint(("gateway", key), f"is in {folder}, where everybody may write; use a folder of its own")
 
 

@@ -184,8 +184,11 @@ def _keys(table: str) -> list[str]:
 
 
 def _is_secret(detail: ErrorDetails) -> bool:
-    """A literal in the place of a secret must not be repeated."""
-    return detail["loc"][:2] == ("gateway", "secret") and not str(detail["input"]).startswith(("env:", "file:"))
+    """A literal in the place of a secret must not be repeated, nor an address with a password in it."""
+    said = str(detail["input"])
+    if detail["loc"][:2] == ("gateway", "secret"):
+        return not said.startswith(("env:", "file:"))
+    return detail["loc"][:2] in (("gateway", "state"), ("gateway", "directory")) and "@" in said
 
 
 def _shown(value: object) -> str:

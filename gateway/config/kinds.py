@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, PlainValidator, ValidationInfo
 
-from gateway.config import presets, units, values
+from gateway.config import presets, store_urls, units, values
 from gateway.config.secrets import Secret, read_secret
 from gateway.policy import wording
 from gateway.policy.fields import NOT
@@ -102,16 +102,13 @@ def _secret(value: str, info: ValidationInfo[Surroundings]) -> Secret:
     return read_secret(value, info.context.folder, info.context.env)
 
 
-def _store(value: str, info: ValidationInfo[Surroundings]) -> str:
-    scheme, colon, rest = value.partition(":")
-    if colon and scheme in values.STORES_LATER:
-        raise ValueError('is not available in this version; write for example "sqlite:gateway.db"')
-    if scheme != "sqlite" or not rest or rest == ":memory:":
-        raise ValueError('names no store; write for example "sqlite:gateway.db"')
-    path = Path(info.context.folder, rest).absolute()
-    if not path.parent.is_dir():
-        raise ValueError(f"is to be made in {path.parent}, which is no folder; make it first")
-    return f"sqlite:{path}"
+def _store(engines: tuple[str, ...]) -> AfterValidator:
+    check = store_urls.store(engines)
+
+    def checked(value: str, info: ValidationInfo[Surroundings]) -> str:
+        return check(value, info.context.folder, info.context.env)
+
+    return AfterValidator(checked)
 
 
 Text = Annotated[str, AfterValidator(values.text)]
@@ -130,7 +127,8 @@ Methods = Annotated[
 Header = Annotated[str, AfterValidator(values.identity_header)]
 HeaderNames = Annotated[list[Annotated[str, AfterValidator(values.header)]], BeforeValidator(one_or_more)]
 FieldNames = Annotated[list[Text], BeforeValidator(one_or_more)]
-Store = Annotated[str, AfterValidator(_store)]
+StateStore = Annotated[str, _store(store_urls.STATES)]
+DirectoryStore = Annotated[str, _store(store_urls.DIRECTORIES)]
 Age = Annotated[int, duration(0)]
 Span = Annotated[int, duration(1)]
 Size = Annotated[int, parsed(_size, 'a size such as "1MiB"')]

@@ -83,8 +83,8 @@ class Secret(NamedTuple):
     file: Path | None
 
 
-def read_secret(source: str, folder: Path, env: Mapping[str, str]) -> Secret:
-    """What "env:NAME" or "file:PATH" holds, without white space around it.
+def read_secret(source: str, folder: Path, env: Mapping[str, str], *, shortest: int = SHORTEST) -> Secret:
+    """What "env:NAME" or "file:PATH" holds, without white space around it; at least `shortest` bytes.
 
     Raises ValueError saying what to do; its text never repeats `source` where that may be the secret itself.
     """
@@ -97,7 +97,8 @@ def read_secret(source: str, folder: Path, env: Mapping[str, str]) -> Secret:
     if kind == "env":
         if where not in env:
             raise ValueError(f"names the environment variable {where}, which is not set")
-        return Secret(_long_enough(env[where].encode(errors="surrogateescape"), "openssl rand -base64 48"), None)
+        value = env[where].encode(errors="surrogateescape")
+        return Secret(_long_enough(value, shortest, "openssl rand -base64 48"), None)
     path = Path(folder, where).absolute()
     try:
         value = path.read_bytes()
@@ -105,12 +106,14 @@ def read_secret(source: str, folder: Path, env: Mapping[str, str]) -> Secret:
         raise ValueError(f"names a file that is not there; make it: {_recipe(path)}") from None
     except OSError as error:
         raise ValueError(f"names a file that cannot be read: {error.strerror}") from None
-    return Secret(_long_enough(value, _recipe(path)), path)
+    return Secret(_long_enough(value, shortest, _recipe(path)), path)
 
 
-def _long_enough(value: bytes, recipe: str) -> bytes:
+def _long_enough(value: bytes, shortest: int, recipe: str) -> bytes:
     value = value.strip()
-    if len(value) < SHORTEST:
+    if not value and shortest == 1:
+        raise ValueError("names what is empty; put the address there")
+    if len(value) < shortest:
         raise ValueError(f"holds {len(value)} bytes, and a secret needs at least {SHORTEST}; make one: {recipe}")
     return value
 

@@ -11,6 +11,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 from gateway.config import values
 from gateway.config.kinds import (
     Age,
+    DirectoryStore,
     Header,
     Name,
     Patterns,
@@ -18,7 +19,7 @@ from gateway.config.kinds import (
     Secrets,
     Size,
     Span,
-    Store,
+    StateStore,
     Table,
     Text,
     Verify,
@@ -32,8 +33,8 @@ from gateway.config.shape_login import LoginTable, RequestKeys
 class GatewayTable(Table):
     listen: Annotated[tuple[str, int], parsed(values.listen)] = ("127.0.0.1", 8000)
     public_url: Annotated[SplitResult, parsed(values.public_url)]
-    state: Store = Field(default="sqlite:gateway-state.db", validate_default=True)
-    directory: Store = Field(default="sqlite:gateway.db", validate_default=True)
+    state: StateStore = Field(default="sqlite:gateway-state.db", validate_default=True)
+    directory: DirectoryStore = Field(default="sqlite:gateway.db", validate_default=True)
     secret: Secrets
     trusted_proxies: list[Annotated[IPv4Network | IPv6Network, parsed(values.network)]] = Field(default=[])
 

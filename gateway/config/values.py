@@ -15,7 +15,6 @@ from gateway.policy import patterns
 VERIFIERS = ("passkey", "totp", "password")
 SIGNINS = ("local", "app")
 SIGNINS_LATER = ("header", "oidc", "saml", "ldap", "none")
-STORES_LATER = ("redis", "rediss", "redis+sentinel", "redis+cluster", "postgresql")
 DEFAULT_PORTS = {"http": 80, "https": 443}
 
 NAME = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")

@@ -157,8 +157,11 @@ GATEWAY_LINES = [
     ('listen = "[x:80"', 'gateway.listen: "[x:80" is not host:port'),
     ('listen = "h:0"', 'gateway.listen: "h:0" is not host:port'),
     ("listen = 8000", "gateway.listen: 8000 is not a string"),
-    ('state = "redis://h"', 'gateway.state: "redis://h" is not available in this version'),
-    ('directory = "postgresql://h"', 'gateway.directory: "postgresql://h" is not available in this version'),
+    ('state = "redis:h"', 'gateway.state: "redis:h" names no host; write for example "sqlite:gateway.db"'),
+    ('state = "postgresql://h"', 'gateway.state: "postgresql://h" names no store; write for example "sqlite:'),
+    ('directory = "redis://h"', 'gateway.directory: "redis://h" names no store; write for example "sqlite:'),
+    ('state = "redis://:hush@h"', "gateway.state: this has a password in it, and secrets have no place in this file"),
+    ('state = "env:NOWHERE"', 'gateway.state: "env:NOWHERE" names the environment variable NOWHERE, which is not set'),
     ('state = "mysql:x"', 'gateway.state: "mysql:x" names no store'),
     ('state = "sqlite::memory:"', "names no store"),
     ('state = "sqlite:no/where.db"', "which is no folder; make it first"),
@@ -416,3 +419,31 @@ KEYS_WITH_DEFAULTS = {
     *("state", "directory", "trusted_proxies", "idle", "absolute", "max_age", "verify", "hold_max", "hold_for"),
     *("host", "signin", "inject", "user", "time", "methods", "once"),
 }
+
+
+@pytest.mark.parametrize(
+    ("key", "address"),
+    [
+        ("state", "redis://cache.internal:6379/2"),
+        ("state", "rediss://cache.internal"),
+        ("state", "redis+sentinel://a:26379,b:26379/gateway"),
+        ("state", "redis+cluster://a:7000,b:7000"),
+        ("directory", "postgresql://gateway@db.internal/gateway?sslmode=verify-full"),
+    ],
+)
+def test_a_store_may_be_an_engine_elsewhere(settings, key, address):
+    assert getattr(settings(f'{GATEWAY}{key} = "{address}"\n{APP}'), key) == address
+
+
+def test_the_address_of_a_store_that_holds_a_password_is_read_from_elsewhere_and_never_shown(
+    settings, problems, tmp_path
+):
+    (tmp_path / "state.url").write_text("redis://:hush@cache.internal\n")
+    found = settings(f'{GATEWAY}state = "file:state.url"\n{APP}')
+    assert found.state == "redis://:hush@cache.internal"
+    (tmp_path / "state.url").write_text("mysql://:hush@cache.internal\n")
+    [problem] = problems(f'{GATEWAY}state = "file:state.url"\n{APP}')
+    assert 'gateway.state: "file:state.url" holds what names no store' in problem
+    assert "hush" not in problem
+    [problem] = problems(f'{GATEWAY}state = "redis://me:hush@cache.internal"\n{APP}')
+    assert "hush" not in problem
