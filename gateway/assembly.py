@@ -6,7 +6,7 @@ A new verifier, store or directory is one file elsewhere and one dictionary entr
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
 from pkgutil import resolve_name
 from typing import Any, cast
@@ -35,6 +35,7 @@ from gateway.policy.facts import Route
 from gateway.policy.headers import stripped
 from gateway.policy.patterns import PathSet
 from gateway.policy.routes import RouteTable
+from gateway.sql import Migration
 from gateway.stores.base import HoldLimits, State
 from gateway.verifiers.app_password import AppPassword
 from gateway.verifiers.base import Site, Verifier
@@ -43,7 +44,11 @@ from gateway.verifiers.password import PasswordVerifier
 from gateway.verifiers.totp import TotpVerifier
 
 STATES = {"sqlite": "gateway.stores.sqlite:open_state"}
-DIRECTORIES = {"sqlite": "gateway.directory.sqlite:open_directory"}
+DIRECTORIES = {
+    "sqlite": "gateway.directory.sqlite:open_directory",
+    "postgresql": "gateway.directory.postgresql:open_directory",
+}
+MIGRATIONS = {"sqlite": "gateway.directory.sqlite:migrate", "postgresql": "gateway.directory.postgresql:migrate"}
 """By the scheme of their address. Named, not imported: a worker carries the driver of the one engine it uses."""
 
 
@@ -55,6 +60,12 @@ def open_state(settings: Settings) -> State:
 def open_directory(settings: Settings) -> Directory:
     """The directory that the settings name. Raises StoreError."""
     return cast(Directory, _opened(DIRECTORIES, settings.directory))
+
+
+async def migrate(settings: Settings, *, dry: bool) -> Migration:
+    """Bring the directory's tables up to date; `dry` only looks. Raises StoreError."""
+    work: Callable[..., Awaitable[Migration]] = resolve_name(MIGRATIONS[settings.directory.partition(":")[0]])
+    return await work(settings.directory.removeprefix("sqlite:"), dry=dry)
 
 
 def _opened(engines: Mapping[str, str], address: str) -> object:

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from importlib import metadata
 from pathlib import Path
 
-from gateway import cli_demo, cli_explain, cli_login, cli_people, cli_probe
+from gateway import cli_demo, cli_explain, cli_login, cli_migrate, cli_people, cli_probe
 from gateway.app import serve
 from gateway.cli_show import shown
 from gateway.config.load import check
@@ -103,4 +103,5 @@ def _parser() -> argparse.ArgumentParser:
     cli_login.add_to(commands, config)
     cli_probe.add_to(commands, config)
     cli_people.add_to(commands, config)
+    cli_migrate.add_to(commands, config)
     return parser

@@ -32,6 +32,7 @@ GLANCE = 0.1
 BROKEN = (sqlite3.Error, OSError, ValueError, TypeError, LookupError, ArithmeticError)
 
 Value = str | bytes | int | float | None
+Statement = tuple[str, tuple[Value, ...]]
 Schema = Sequence[Sequence[str]]
 """The statements that lead from each version of a file to the next, oldest first; only ever added to."""
 
@@ -100,6 +101,41 @@ class Database:
         # What others revoke stands in the file of that name; one that was removed or replaced still opens and reads.
         if _file(self._path) != self._file:
             raise StoreError(f"{self._path} was replaced; start the gateway anew")
+
+
+class SqliteSql:
+    """A Sql. Its reads are those of the Database, done when they are awaited and not a moment later."""
+
+    def __init__(self, database: Database) -> None:
+        self._db = database
+
+    async def all(self, into: Callable[..., T], sql: str, *values: Value) -> list[T]:
+        return self._db.all(into, sql, *values)
+
+    async def one(self, into: Callable[..., T], sql: str, *values: Value) -> T | None:
+        return self._db.one(into, sql, *values)
+
+    async def change(self, sql: str, *values: Value) -> int:
+        return await self._db.change(sql, *values)
+
+    async def all_or_nothing(self, *statements: Statement) -> int:
+        return await self._db.write(lambda db: sum(db.execute(sql, values).rowcount for sql, values in statements))
+
+    async def close(self) -> None:
+        await self._db.close()
+
+
+def version_of(path: Path | str) -> int:
+    """Of the tables in a file, 0 where there are none. Makes and changes nothing. Raises StoreError."""
+    if not Path(path).exists():
+        return 0
+    try:
+        with closing(_connect(path, PATIENCE)) as db:
+            db.execute("PRAGMA query_only = ON")
+            (version,) = db.execute("PRAGMA user_version").fetchone()
+            return int(version)
+    except BROKEN as error:
+        raise StoreError(f"{path}: {error}") from error
 
 
 def _file(path: Path | str) -> tuple[int, int]:

@@ -1,4 +1,4 @@
-"""What most stories need: an upstream that records, and a browser."""
+"""What most stories need: an upstream that records, a browser, and a PostgreSQL."""
 
 from collections.abc import Iterator
 
@@ -7,6 +7,7 @@ from playwright.sync_api import Browser
 
 from tests.support.browser import chromium
 from tests.support.echo import Echo
+from tests.support.postgres import Postgres, postgres
 
 
 @pytest.fixture
@@ -20,3 +21,10 @@ def browser() -> Iterator[Browser]:
     """One Chromium for a module of synchronous tests."""
     with chromium() as opened:
         yield opened
+
+
+@pytest.fixture(scope="session")
+def postgresql() -> Iterator[Postgres]:
+    """One server for all who share it: each test has a database, or leaves it as it was."""
+    with postgres() as server:
+        yield server

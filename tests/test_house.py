@@ -13,8 +13,8 @@ import pytest
 
 HOUSE = Path(__file__).parents[1] / "gateway"
 FLOORS = [
-    {"errors", "policy"},
-    {"config", "sqlite"},
+    {"errors", "policy", "sql"},
+    {"config", "sqlite", "postgresql"},
     {"stores", "directory", "verifiers", "identity", "audit", "metrics"},
     {"flows"},
     {"edge"},

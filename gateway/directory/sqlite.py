@@ -1,32 +1,26 @@
-"""The directory in one SQLite file: people and credentials together, their tables, and their life."""
+"""The directory in one SQLite file, which brings its own tables up to date when it is opened."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
-from gateway.directory import sqlite_credentials, sqlite_people
 from gateway.directory.base import Directory
-from gateway.directory.sqlite_credentials import SqliteCredentials
-from gateway.directory.sqlite_people import SqlitePeople
-from gateway.sqlite import Database
+from gateway.directory.schema import SQLITE, spelled
+from gateway.directory.sql import directory_on
+from gateway.sql import Migration
+from gateway.sqlite import Database, SqliteSql, version_of
 
-VERSIONS = ((*sqlite_people.SCHEMA, *sqlite_credentials.SCHEMA),)
+SCHEMA = spelled(SQLITE)
 
 
 def open_directory(path: Path | str) -> Directory:
     """Open the file, making it when it is not there, readable by its owner alone. Raises StoreError."""
-    database = Database(path, VERSIONS, synchronous="FULL")
-    return Directory(SqlitePeople(database), SqliteCredentials(database), SqliteLife(database))
+    return directory_on(SqliteSql(Database(path, SCHEMA.versions, synchronous="FULL")))
 
 
-class SqliteLife:
-    """A DirectoryLife."""
-
-    def __init__(self, database: Database) -> None:
-        self._db = database
-
-    async def ping(self) -> None:
-        self._db.one(str, "SELECT subject FROM people LIMIT 1")
-
-    async def close(self) -> None:
-        await self._db.close()
+async def migrate(path: Path | str, *, dry: bool) -> Migration:
+    """Bring the tables up to date; `dry` only looks. Raises StoreError."""
+    migration = Migration(version_of(path), SCHEMA.newest)
+    if not dry:
+        await open_directory(path).life.close()
+    return migration

@@ -8,20 +8,20 @@ from pathlib import Path
 
 import pytest
 
+from gateway.directory import postgresql, sqlite
 from gateway.directory.base import Directory
-from gateway.directory.sqlite import open_directory
+from gateway.directory.postgresql import migrate
 from gateway.stores.base import State
 from gateway.stores.sqlite import open_state
 from tests.support.coroutines import pytest_pyfunc_call, runner
+from tests.support.postgres import Postgres
 
 __all__ = ["directory", "pytest_pyfunc_call", "runner", "state"]
 
 STATES: dict[str, Callable[[Path], State]] = {
     "sqlite": lambda folder: open_state(folder / "state.db"),
 }
-DIRECTORIES: dict[str, Callable[[Path], Directory]] = {
-    "sqlite": lambda folder: open_directory(folder / "directory.db"),
-}
+DIRECTORIES = ("sqlite", "postgresql")
 
 
 @pytest.fixture(params=STATES)
@@ -31,8 +31,25 @@ def state(request: pytest.FixtureRequest, runner: asyncio.Runner, tmp_path: Path
     runner.run(opened.life.close())
 
 
+@pytest.fixture(scope="session")
+def migrated(postgresql: Postgres) -> str:
+    """The address of a database with the directory's tables, empty between two tests."""
+    address = postgresql.database()
+    asyncio.run(migrate(address, dry=False))
+    return address
+
+
 @pytest.fixture(params=DIRECTORIES)
 def directory(request: pytest.FixtureRequest, runner: asyncio.Runner, tmp_path: Path) -> Iterator[Directory]:
-    opened = DIRECTORIES[request.param](tmp_path)
+    if request.param == "sqlite":
+        opened = sqlite.open_directory(tmp_path / "directory.db")
+    else:
+        opened = postgresql.open_directory(request.getfixturevalue("migrated"))
     yield opened
-    runner.run(opened.life.close())
+    runner.run(_emptied(opened))
+
+
+async def _emptied(directory: Directory) -> None:
+    for person in await directory.people.list():
+        await directory.people.delete(person.subject)
+    await directory.life.close()

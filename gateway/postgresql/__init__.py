@@ -1,0 +1,1 @@
+"""PostgreSQL: several gateways, one database. Only who uses it loads the driver."""

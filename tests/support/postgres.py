@@ -1,0 +1,160 @@
+"""A PostgreSQL of the tests' own, from Debian's package `postgresql`: on a free loopback port, in a folder in /tmp.
+
+It cannot be run by root: then it is the system's user `postgres` who does.
+"""
+
+from __future__ import annotations
+
+import os
+import pwd
+import shutil
+import signal
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from itertools import count
+from pathlib import Path
+
+from tests.support.processes import free_port
+
+WITHIN = 30.0
+FAST = ("fsync=off", "synchronous_commit=off", "full_page_writes=off", "shared_buffers=16MB", "max_connections=60")
+OPEN = """
+host all all 127.0.0.1/32 trust
+host replication all 127.0.0.1/32 trust
+"""
+ADMIN = "postgres"
+numbers = count(1)
+
+
+def program(name: str) -> Path:
+    """The newest there is; Debian keeps them off the PATH."""
+    found = sorted(Path("/usr/lib/postgresql").glob(f"*/bin/{name}"), key=lambda path: float(path.parts[4]))
+    if found:
+        return found[-1]
+    on_path = shutil.which(name)
+    if on_path is None:
+        raise RuntimeError(f"no {name}: on Debian, apt-get install postgresql")
+    return Path(on_path)
+
+
+def _as_postgres(command: Sequence[str | Path]) -> list[str]:
+    words = [str(word) for word in command]
+    return words if os.getuid() else ["setpriv", "--reuid=postgres", "--regid=postgres", "--clear-groups", *words]
+
+
+def _run(*command: str | Path, **more: str) -> str:
+    done = subprocess.run(
+        _as_postgres(command), capture_output=True, text=True, timeout=60, cwd="/", env={**os.environ, **more}
+    )
+    if done.returncode:
+        raise RuntimeError(f"{command[0]}: {done.stdout}{done.stderr}")
+    return done.stdout
+
+
+class Postgres:
+    """One server. It is started by `start`, and can be stopped, killed and paused like a real one."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.port = free_port()
+        self._process: subprocess.Popen[bytes] | None = None
+
+    @classmethod
+    def new(cls, folder: Path) -> Postgres:
+        """With an empty cluster in `folder`, not yet started."""
+        made = cls(folder)
+        _run(program("initdb"), "-D", folder, "-U", ADMIN, "-A", "trust", "-E", "UTF8", "--locale=C", "--no-sync")
+        with (folder / "pg_hba.conf").open("a") as file:
+            file.write(OPEN)
+        return made
+
+    def address(self, database: str, *, user: str = ADMIN) -> str:
+        return f"postgresql://{user}@127.0.0.1:{self.port}/{database}"
+
+    def start(self) -> None:
+        """Return when it takes connections."""
+        options = [word for setting in FAST for word in ("-c", setting)]
+        command = [program("postgres"), "-D", self.folder, "-h", "127.0.0.1", "-p", str(self.port), "-k", "", *options]
+        with (self.folder / "log").open("ab") as log:
+            self._process = subprocess.Popen(
+                _as_postgres(command), stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd="/", start_new_session=True
+            )
+        deadline = time.monotonic() + WITHIN
+        ready = [program("pg_isready"), "-q", "-h", "127.0.0.1", "-p", str(self.port)]
+        while subprocess.run(ready, check=False).returncode:
+            if time.monotonic() > deadline or self._process.poll() is not None:
+                self.stop()
+                raise RuntimeError(f"PostgreSQL did not start:\n{(self.folder / 'log').read_text()}")
+            time.sleep(0.02)
+
+    def stop(self, number: signal.Signals = signal.SIGINT) -> None:
+        """SIGINT: connections are ended in order. SIGQUIT: as in a crash."""
+        if self._process is None:
+            return
+        self._process.send_signal(number)
+        try:
+            self._process.wait(WITHIN)
+        except subprocess.TimeoutExpired:
+            os.killpg(self._process.pid, signal.SIGKILL)
+            self._process.wait(WITHIN)
+        self._process = None
+
+    def restart(self, number: signal.Signals = signal.SIGINT) -> None:
+        self.stop(number)
+        self.start()
+
+    @contextmanager
+    def paused(self) -> Iterator[None]:
+        """It takes connections, as the kernel does for it, and says nothing."""
+        assert self._process is not None
+        pids = [self._process.pid, *_children(self._process.pid)]
+        for pid in pids:
+            os.kill(pid, signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            for pid in pids:
+                os.kill(pid, signal.SIGCONT)
+
+    def sql(self, statement: str, database: str = ADMIN) -> str:
+        """What psql prints for it, without headings."""
+        address = self.address(database)
+        return _run(program("psql"), "-XAtq", "-v", "ON_ERROR_STOP=1", "-c", statement, address).strip()
+
+    def database(self) -> str:
+        """A new and empty one; its address."""
+        name = f"gateway_{next(numbers)}"
+        self.sql(f"CREATE DATABASE {name}")
+        return self.address(name)
+
+
+def _children(pid: int) -> list[int]:
+    return [int(each) for each in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+
+
+@contextmanager
+def folder() -> Iterator[Path]:
+    """One that the server's user can reach, as they cannot pytest's own."""
+    made = Path(tempfile.mkdtemp(prefix="gateway-postgres-", dir="/tmp"))
+    if not os.getuid():
+        owner = pwd.getpwnam("postgres")
+        os.chown(made, owner.pw_uid, owner.pw_gid)
+    try:
+        yield made
+    finally:
+        shutil.rmtree(made)
+
+
+@contextmanager
+def postgres() -> Iterator[Postgres]:
+    """A server, running until the end of the block."""
+    with folder() as made:
+        server = Postgres.new(made)
+        server.start()
+        try:
+            yield server
+        finally:
+            server.stop()
