@@ -21,6 +21,6 @@ def open_directory(path: Path | str) -> Directory:
 async def migrate(path: Path | str, *, dry: bool) -> Migration:
     """Bring the tables up to date; `dry` only looks. Raises StoreError."""
     migration = Migration(version_of(path), SCHEMA.newest)
-    if not dry:
+    if not dry or migration.found > migration.newest:  # which it refuses to open
         await open_directory(path).life.close()
     return migration
