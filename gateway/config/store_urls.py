@@ -6,10 +6,12 @@ An address with a password in it is a secret, and has no place in routes.toml: i
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from gateway.config.postgresql_urls import on_a_socket, postgresql_fault
 from gateway.config.secrets import read_secret
 
 STATES = ("redis", "rediss", "redis+sentinel", "rediss+sentinel", "redis+cluster", "rediss+cluster")
@@ -26,6 +28,7 @@ def store(engines: tuple[str, ...]) -> Check:
     def check(value: str, folder: Path, env: Mapping[str, str]) -> str:
         kept = value.startswith(("env:", "file:"))
         address = read_secret(value, folder, env, shortest=1).value.decode(errors="replace") if kept else value
+        address = re.sub("^postgres:", "postgresql:", address)
         said = "holds what " if kept else ""
         scheme, colon, rest = address.partition(":")
         if scheme == "sqlite" and rest and rest != ":memory:":
@@ -36,13 +39,16 @@ def store(engines: tuple[str, ...]) -> Check:
             parts = urlsplit(address)
         except ValueError:
             parts = urlsplit("")
-        if not parts.netloc.rpartition("@")[2]:
+        if not (parts.netloc.rpartition("@")[2] or (scheme == "postgresql" and on_a_socket(parts))):
             raise ValueError(f"{said}names no host; write for example {example}")
         if parts.password and not kept:
             raise ValueError(
                 "has a password in it, and secrets have no place in this file; "
                 'put the whole address elsewhere, and write "env:NAME" or "file:PATH"'
             )
+        fault = postgresql_fault(parts) if scheme == "postgresql" else ""
+        if fault:
+            raise ValueError(f"{said}{fault}")
         return address
 
     return check

@@ -163,6 +163,20 @@ GATEWAY_LINES = [
     ('state = "redis://:hush@h"', "gateway.state: this has a password in it, and secrets have no place in this file"),
     ('state = "env:NOWHERE"', 'gateway.state: "env:NOWHERE" names the environment variable NOWHERE, which is not set'),
     ('state = "mysql:x"', 'gateway.state: "mysql:x" names no store'),
+    ('directory = "postgresql:///gateway"', "names no host"),
+    ('directory = "postgresql://h"', "names no database"),
+    ('directory = "postgresql://h/"', "names no database"),
+    ('directory = "postgresql://h/a/b"', "names no database"),
+    ('directory = "postgresql://h:x/gateway"', "names a host that cannot be"),
+    ('directory = "postgresql://a,,b/gateway"', "names a host that cannot be"),
+    ('directory = "postgresql://a@b@h/gateway"', "write them as %40 and %23"),
+    ('directory = "postgresql://h/gateway#x"', "write them as %40 and %23"),
+    ('directory = "postgresql://h/gateway?sslmod=require"', "known are sslmode, sslrootcert"),
+    ('directory = "postgresql://h/gateway?sslmode=on"', "write one of disable, allow"),
+    ('directory = "postgresql://h/gateway?sslrootcert=/no/where.crt"', "names no file in sslrootcert"),
+    ('directory = "postgresql://h/gateway?application_name="', "has an empty application_name"),
+    ('directory = "postgresql://h/gateway?host=other"', "names a host in its options"),
+    ('directory = "postgresql://h/gateway?target_session_attrs=any"', "asks for another server than the primary"),
     ('state = "sqlite::memory:"', "names no store"),
     ('state = "sqlite:no/where.db"', "which is no folder; make it first"),
     ('state = "sqlite:gateway.db"', "gateway.directory: is the same file as state"),
@@ -429,6 +443,8 @@ KEYS_WITH_DEFAULTS = {
         ("state", "redis+sentinel://a:26379,b:26379/gateway"),
         ("state", "redis+cluster://a:7000,b:7000"),
         ("directory", "postgresql://gateway@db.internal/gateway?sslmode=verify-full"),
+        ("directory", "postgresql://a:5432,[fd00::1]:5433,c/gateway?application_name=front&sslmode=require"),
+        ("directory", "postgresql:///gateway?host=/run/postgresql"),
     ],
 )
 def test_a_store_may_be_an_engine_elsewhere(settings, key, address):
@@ -447,3 +463,9 @@ def test_the_address_of_a_store_that_holds_a_password_is_read_from_elsewhere_and
     assert "hush" not in problem
     [problem] = problems(f'{GATEWAY}state = "redis://me:hush@cache.internal"\n{APP}')
     assert "hush" not in problem
+    [problem] = problems(f'{GATEWAY}directory = "postgresql://h/gateway?password=hush"\n{APP}')
+    assert "known are sslmode" in problem and "hush" not in problem
+
+
+def test_postgres_is_another_name_for_postgresql(settings):
+    assert settings(f'{GATEWAY}directory = "postgres://h/gateway"\n{APP}').directory == "postgresql://h/gateway"
