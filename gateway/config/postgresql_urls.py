@@ -14,7 +14,8 @@ OPTIONS = ("sslmode", *FILES, "application_name", "host", "target_session_attrs"
 
 def on_a_socket(address: SplitResult) -> bool:
     """Whether it names no host, but a folder: `postgresql:///gateway?host=/run/postgresql`."""
-    return not address.netloc and any(each.startswith("host=/") for each in address.query.split("&"))
+    hosts = address.netloc.rpartition("@")[2]
+    return not hosts and any(each.startswith("host=/") for each in address.query.split("&"))
 
 
 def postgresql_fault(address: SplitResult) -> str:
@@ -22,7 +23,7 @@ def postgresql_fault(address: SplitResult) -> str:
     user, _, hosts = address.netloc.rpartition("@")
     if "@" in user or address.fragment:
         return "has an @ or a # in its user or password; write them as %40 and %23"
-    if address.netloc and not all(HOST.fullmatch(each) for each in hosts.split(",")):
+    if hosts and not all(HOST.fullmatch(each) for each in hosts.split(",")):
         return "names a host that cannot be; write host, host:port or [address]:port, with commas between several"
     if not re.fullmatch("/[^/]+", address.path):
         return 'names no database; write for example "postgresql://127.0.0.1/gateway"'

@@ -20,7 +20,7 @@ from asyncpg import Connection
 from gateway.errors import StoreError
 from gateway.postgresql import migrating
 from gateway.postgresql.pool import Pool
-from gateway.postgresql.seam import BROKEN, CONFLICT, LOST, NOT_WRITABLE, connect, numbered, said
+from gateway.postgresql.seam import BROKEN, CONFLICT, LOST, NOT_WRITABLE, STATEMENT, connect, numbered, said
 from gateway.sql import Schema, Statement, Value
 
 DEADLINE = 5.0
@@ -63,7 +63,7 @@ class PostgresqlSql:
         await self._pool.close()
 
     async def _connected(self) -> Connection:
-        connection = await connect(self._address)
+        connection = await connect(self._address, statement=STATEMENT)
         try:
             await migrating.look(connection, self._schema)
         except BaseException:

@@ -78,7 +78,7 @@ def said(error: BaseException) -> str:
     return type(error).__name__
 
 
-async def connect(address: str, *, statement: float = STATEMENT) -> Connection:
+async def connect(address: str, *, statement: float) -> Connection:
     """A connection to the primary, each host in turn with its share of the time. Raises one of BROKEN."""
     hosts = _hosts(address)
     last: BaseException = TimeoutError()

@@ -445,6 +445,7 @@ KEYS_WITH_DEFAULTS = {
         ("directory", "postgresql://gateway@db.internal/gateway?sslmode=verify-full"),
         ("directory", "postgresql://a:5432,[fd00::1]:5433,c/gateway?application_name=front&sslmode=require"),
         ("directory", "postgresql:///gateway?host=/run/postgresql"),
+        ("directory", "postgresql://front@/gateway?host=/run/postgresql"),
     ],
 )
 def test_a_store_may_be_an_engine_elsewhere(settings, key, address):

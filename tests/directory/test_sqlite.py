@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Awaitable, Callable
 from contextlib import closing
 from pathlib import Path
 
@@ -13,22 +12,8 @@ from gateway import sqlite
 from gateway.directory.base import Directory
 from gateway.directory.sqlite import open_directory
 from gateway.errors import StoreError
-from gateway.policy.credentials import Credentials, Passkey, Password, Person, RecoveryCode, Totp
-
-NOW = 1_000_000
-ADA = Person("ada", "Ada", NOW)
-PASSWORD = Password("$argon2id$", NOW, NOW)
-TOTP = Totp("t", "Phone", b"sealed", NOW)
-PASSKEY = Passkey("p", "Key", "notes.example.com", b"key", 0, False, ("usb",), NOW)
-CODES = (RecoveryCode("0a", NOW),)
-
-
-async def fill(directory: Directory) -> None:
-    await directory.people.add(ADA)
-    await directory.credentials.set_password("ada", PASSWORD, expected=None)
-    await directory.credentials.add("ada", TOTP)
-    await directory.credentials.add("ada", PASSKEY)
-    await directory.credentials.replace_recovery_codes("ada", CODES)
+from gateway.policy.credentials import Credentials
+from tests.directory.deeds import ADA, CODES, PASSKEY, PASSWORD, READS, TOTP, WRITES, fill
 
 
 async def test_what_was_kept_is_there_after_a_restart(path: Path) -> None:
@@ -57,27 +42,6 @@ async def test_recovery_codes_for_nobody_are_an_error(directory: Directory) -> N
         await directory.credentials.replace_recovery_codes("nobody", CODES)
 
 
-WRITES: list[Callable[[Directory], Awaitable[object]]] = [
-    lambda directory: directory.people.add(ADA),
-    lambda directory: directory.people.set_disabled("ada", True),
-    lambda directory: directory.people.delete("ada"),
-    lambda directory: directory.credentials.set_password("ada", PASSWORD, expected=None),
-    lambda directory: directory.credentials.set_password("ada", PASSWORD, expected="$argon2id$"),
-    lambda directory: directory.credentials.add("ada", TOTP),
-    lambda directory: directory.credentials.remove("ada", "t"),
-    lambda directory: directory.credentials.advance("ada", "t", 1, NOW),
-    lambda directory: directory.credentials.replace_recovery_codes("ada", CODES),
-    lambda directory: directory.credentials.use_recovery_code("ada", "0a"),
-]
-READS: list[Callable[[Directory], Awaitable[object]]] = [
-    lambda directory: directory.life.ping(),
-    lambda directory: directory.people.get("ada"),
-    lambda directory: directory.people.list(),
-    lambda directory: directory.credentials.of("ada"),
-    lambda directory: directory.credentials.owner("p"),
-]
-
-
 async def test_while_the_file_is_locked_it_is_read_and_not_written(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sqlite, "PATIENCE", 0.02)
     directory = open_directory(path)
@@ -97,3 +61,22 @@ async def test_whatever_needs_a_closed_file_is_an_error(path: Path) -> None:
     for use in (*WRITES, *READS):
         with pytest.raises(StoreError):
             await use(directory)
+
+
+async def test_a_file_of_the_first_release_opens_and_is_as_a_new_one(path: Path) -> None:
+    with closing(sqlite3.connect(path)) as other:
+        other.executescript(Path(__file__).with_name("version_1.sql").read_text())
+    old, new = open_directory(path), open_directory(path.with_name("new.db"))
+    assert await old.people.list() == [ADA]
+    assert await old.credentials.of("ada") == Credentials("ada", PASSWORD, (TOTP,), (PASSKEY,), CODES)
+    await fill(new)
+    await old.life.close()
+    await new.life.close()
+    assert dump(path) == dump(path.with_name("new.db"))
+
+
+def dump(path: Path) -> list[str]:
+    """Everything in it, as SQL, with no more white space than it takes."""
+    with closing(sqlite3.connect(path)) as other:
+        lines = [*other.iterdump(), str(other.execute("PRAGMA user_version").fetchone())]
+    return [" ".join(line.split()).replace("( ", "(").replace(" )", ")").replace(" ;", ";") for line in lines]

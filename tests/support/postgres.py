@@ -107,6 +107,15 @@ class Postgres:
         self.start()
 
     @contextmanager
+    def stopped(self) -> Iterator[None]:
+        """It is not there."""
+        self.stop()
+        try:
+            yield
+        finally:
+            self.start()
+
+    @contextmanager
     def paused(self) -> Iterator[None]:
         """It takes connections, as the kernel does for it, and says nothing."""
         assert self._process is not None
