@@ -46,6 +46,7 @@ LOST = (
 )
 """The connection ended; a statement under way may have been done."""
 
+HOST = re.compile(r"(\[.*\]|[^:]*)(?::([0-9]+))?")
 APART = re.compile(r"""'(?:[^']|'')*'|"(?:[^"]|"")*"|\?""")
 
 
@@ -69,6 +70,8 @@ def said(error: BaseException) -> str:
     match error:
         case asyncpg.TargetServerAttributeNotMatched():
             return "no host of that address is a primary that can be written to"
+        case asyncpg.DataError():
+            return type(error).__name__  # its text repeats the value
         case asyncpg.PostgresError():
             return f"{type(error).__name__}: {error.args[0] if error.args else ''}"
         case TimeoutError():
@@ -114,8 +117,5 @@ def _hosts(address: str) -> list[tuple[str, int] | None]:
     written = urlsplit(address).netloc.rpartition("@")[2]
     if not written:
         return [None]
-    found: list[tuple[str, int] | None] = []
-    for each in written.split(","):
-        host, colon, port = each.rpartition(":") if not each.endswith("]") else (each, "", "")
-        found.append((unquote(host if colon else each).strip("[]"), int(port or 5432)))
-    return found
+    found = [HOST.fullmatch(each) for each in written.split(",")]
+    return [(unquote(each[1]).strip("[]"), int(each[2] or 5432)) for each in found if each]

@@ -20,7 +20,7 @@ from pathlib import Path
 from tests.support.processes import free_port
 
 WITHIN = 30.0
-FAST = ("fsync=off", "synchronous_commit=off", "full_page_writes=off", "shared_buffers=16MB", "max_connections=60")
+FAST = ("fsync=off", "full_page_writes=off", "shared_buffers=16MB", "max_connections=60")
 OPEN = """
 host all all 127.0.0.1/32 trust
 host replication all 127.0.0.1/32 trust
@@ -102,8 +102,13 @@ class Postgres:
             self._process.wait(WITHIN)
         self._process = None
 
-    def restart(self, number: signal.Signals = signal.SIGINT) -> None:
-        self.stop(number)
+    def restart(self) -> None:
+        self.stop()
+        self.start()
+
+    def crash(self) -> None:
+        """And come back."""
+        self.stop(signal.SIGQUIT)
         self.start()
 
     @contextmanager
@@ -128,10 +133,15 @@ class Postgres:
             for pid in pids:
                 os.kill(pid, signal.SIGCONT)
 
-    def sql(self, statement: str, database: str = ADMIN) -> str:
-        """What psql prints for it, without headings."""
-        address = self.address(database)
-        return _run(program("psql"), "-XAtq", "-v", "ON_ERROR_STOP=1", "-c", statement, address).strip()
+    def demote(self) -> None:
+        """From the next start on it is a standby, until it is promoted."""
+        (self.folder / "standby.signal").touch()
+
+    def sql(self, statement: str, database: str = ADMIN, **settings: str) -> str:
+        """What psql prints for it, without headings. `settings` are the session's."""
+        options = " ".join(f"-c {name}={value}" for name, value in settings.items())
+        command = [program("psql"), "-XAtq", "-v", "ON_ERROR_STOP=1", "-c", statement, self.address(database)]
+        return _run(*command, PGOPTIONS=options).strip()
 
     def database(self) -> str:
         """A new and empty one; its address."""
