@@ -57,9 +57,9 @@ def open_state(settings: Settings) -> State:
     return cast(State, _opened(STATES, settings.state))
 
 
-def open_directory(settings: Settings) -> Directory:
-    """The directory that the settings name. Raises StoreError."""
-    return cast(Directory, _opened(DIRECTORIES, settings.directory))
+def open_directory(settings: Settings, complain: Callable[[str], None] = lambda words: None) -> Directory:
+    """The directory that the settings name; `complain` hears when it goes and comes. Raises StoreError."""
+    return cast(Directory, _opened(DIRECTORIES, settings.directory, complain=complain))
 
 
 async def migrate(settings: Settings, *, dry: bool) -> Migration:
@@ -68,9 +68,9 @@ async def migrate(settings: Settings, *, dry: bool) -> Migration:
     return await work(settings.directory.removeprefix("sqlite:"), dry=dry)
 
 
-def _opened(engines: Mapping[str, str], address: str) -> object:
-    opener: Callable[[str], object] = resolve_name(engines[address.partition(":")[0]])
-    return opener(address.removeprefix("sqlite:"))
+def _opened(engines: Mapping[str, str], address: str, **more: object) -> object:
+    opener: Callable[..., object] = resolve_name(engines[address.partition(":")[0]])
+    return opener(address.removeprefix("sqlite:"), **more)
 
 
 class Assembly:
@@ -82,7 +82,7 @@ class Assembly:
         keeps_directory = before is not None and before.settings.directory == settings.directory
         self.state: State = before.state if before is not None and keeps_state else open_state(settings)
         self.directory: Directory = (
-            before.directory if before is not None and keeps_directory else open_directory(settings)
+            before.directory if before is not None and keeps_directory else open_directory(settings, complain)
         )
         self.sessions = Sessions(self.state, settings.session)
         self._audit = audit

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from gateway.config import values
+from gateway.config import postgresql_urls, values
 from gateway.config.advice_login import login_advice
 from gateway.config.complaints import Complaint
 from gateway.config.lines import Place
@@ -62,6 +62,9 @@ def _gateway(file: File, settings: Settings) -> Iterator[Complaint]:
         folder = Path(place).parent
         if scheme == "sqlite" and _mode(folder) & stat.S_IWOTH:
             yield Complaint(("gateway", key), f"is in {folder}, where everybody may write; use a folder of its own")
+    if not all(is_local(host) for host in postgresql_urls.unproved(settings.directory)):
+        text = "is elsewhere, and nobody makes sure of whom: add ?sslmode=verify-full&sslrootcert=/path/to/its/ca.crt"
+        yield Complaint(("gateway", "directory"), text)
 
 
 def _app(place: Place, app: App) -> Iterator[Complaint]:

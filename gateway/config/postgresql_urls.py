@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from urllib.parse import SplitResult, unquote
+from urllib.parse import SplitResult, unquote, urlsplit
 
 HOST = re.compile(r"([A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?")
 SSL_MODES = ("disable", "allow", "prefer", "require", "verify-ca", "verify-full")
@@ -29,6 +29,15 @@ def postgresql_fault(address: SplitResult) -> str:
         return 'names no database; write for example "postgresql://127.0.0.1/gateway"'
     options = address.query.split("&") if address.query else []
     return next(filter(None, map(_option_fault, options)), "")
+
+
+def unproved(directory: str) -> list[str]:
+    """The hosts, if it is an address of PostgreSQL, that would be believed whatever certificate they show."""
+    address = urlsplit(directory)
+    if address.scheme != "postgresql" or re.search("(^|&)sslmode=verify-(ca|full)(&|$)", address.query):
+        return []
+    found = [HOST.fullmatch(each) for each in address.netloc.rpartition("@")[2].split(",")]
+    return [each[1] for each in found if each]
 
 
 def _option_fault(option: str) -> str:

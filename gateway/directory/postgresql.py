@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from gateway.directory.base import Directory
 from gateway.directory.schema import POSTGRESQL, spelled
 from gateway.directory.sql import directory_on
@@ -12,9 +14,9 @@ from gateway.sql import Migration
 SCHEMA = spelled(POSTGRESQL)
 
 
-def open_directory(address: str) -> Directory:
-    """Connects when it is first used, in the event loop of whoever does."""
-    return directory_on(PostgresqlSql(address, SCHEMA))
+def open_directory(address: str, complain: Callable[[str], None] = lambda words: None) -> Directory:
+    """Connects when it is first used, in the event loop of whoever does. `complain` hears when it stops answering."""
+    return directory_on(PostgresqlSql(address, SCHEMA, complain))
 
 
 async def migrate(address: str, *, dry: bool) -> Migration:

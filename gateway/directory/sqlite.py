@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 from gateway.directory.base import Directory
@@ -13,8 +14,11 @@ from gateway.sqlite import Database, SqliteSql, version_of
 SCHEMA = spelled(SQLITE)
 
 
-def open_directory(path: Path | str) -> Directory:
-    """Open the file, making it when it is not there, readable by its owner alone. Raises StoreError."""
+def open_directory(path: Path | str, complain: Callable[[str], None] | None = None) -> Directory:
+    """Open the file, making it when it is not there, readable by its owner alone. Raises StoreError.
+
+    There is nothing to `complain` of: it never goes and comes back.
+    """
     return directory_on(SqliteSql(Database(path, SCHEMA.versions, synchronous="FULL")))
 
 

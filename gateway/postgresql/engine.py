@@ -35,10 +35,10 @@ T = TypeVar("T")
 class PostgresqlSql:
     """A Sql. It connects when it is first used, and looks at each new connection whether the tables are there."""
 
-    def __init__(self, address: str, schema: Schema) -> None:
+    def __init__(self, address: str, schema: Schema, complain: Callable[[str], None]) -> None:
         self._address = address
         self._schema = schema
-        self._pool = Pool(self._connected)
+        self._pool = Pool(self._connected, complain)
 
     async def all(self, into: Callable[..., T], sql: str, *values: Value) -> list[T]:
         if any(isinstance(value, str) and "\0" in value for value in values):

@@ -34,10 +34,14 @@ T = TypeVar("T")
 
 
 class Pool:
-    """`connect` gives a connection that can be used. It raises one of BROKEN, or StoreError."""
+    """`connect` gives a connection that can be used. It raises one of BROKEN, or StoreError.
 
-    def __init__(self, connect: Callable[[], Awaitable[Connection]]) -> None:
+    `complain` hears, once, what is wrong, and when it is over.
+    """
+
+    def __init__(self, connect: Callable[[], Awaitable[Connection]], complain: Callable[[str], None]) -> None:
         self._connect = connect
+        self._complain = complain
         self._idle: list[tuple[Connection, float]] = []
         self._turns = asyncio.Semaphore(SIZE)
         self._closed = False
@@ -102,7 +106,7 @@ class Pool:
         except (*BROKEN, StoreError) as error:
             self._went_down(error)
             raise StoreError(self._why) from None
-        self._why = ""
+        self._answered()
         return connection
 
     async def _use(self, connection: Connection, work: Callable[[Connection], Awaitable[T]]) -> T:
@@ -114,7 +118,7 @@ class Pool:
             else:
                 self._give_back(connection)
             raise
-        self._why = ""
+        self._answered()
         self._give_back(connection)
         return done
 
@@ -124,7 +128,15 @@ class Pool:
         else:
             self._idle.append((connection, asyncio.get_running_loop().time()))
 
+    def _answered(self) -> None:
+        if self._why:
+            self._why = ""
+            self._complain("PostgreSQL: it answers again")
+
     def _went_down(self, error: BaseException) -> None:
-        self._why = str(error) if isinstance(error, StoreError) else f"PostgreSQL: {said(error)}"
+        why = str(error) if isinstance(error, StoreError) else f"PostgreSQL: {said(error)}"
+        if why != self._why:
+            self._complain(why)
+        self._why = why
         self._try_at = asyncio.get_running_loop().time() + PAUSE
         self.renew()

@@ -43,7 +43,23 @@ def test_a_sensible_file_is_met_with_silence(warnings):
     assert warnings() == []
 
 
+ELSEWHERE = 'directory = "postgresql://127.0.0.1,db.internal:5433/gateway'
+SURE = 'directory = "postgresql://db.internal/gateway?application_name=x&sslmode=verify-full"'
+HERE = 'directory = "postgresql://127.0.0.1:5432,[::1],localhost/gateway"'
+
+
+@pytest.mark.parametrize("directory", [HERE, SURE, 'directory = "postgresql:///gateway?host=/run/postgresql"'])
+def test_a_directory_that_is_known_for_certain_is_met_with_silence(warnings, directory):
+    assert warnings(PUBLIC, f"{PUBLIC}\n{directory}") == []
+
+
 ADVICE = [
+    (
+        PUBLIC,
+        f'{PUBLIC}\n{ELSEWHERE}"',
+        "routes.toml:3: gateway.directory: is elsewhere, and nobody makes sure of whom",
+    ),
+    (PUBLIC, f'{PUBLIC}\n{ELSEWHERE}?sslmode=require"', "gateway.directory: is elsewhere"),
     (PUBLIC, 'public_url = "http://notes.example"', "routes.toml:2: gateway.public_url: is not https"),
     (PUBLIC, 'public_url = "https://notes.example"', "gateway.trusted_proxies: is empty, and something in front must"),
     (PUBLIC, PUBLIC + '\ntrusted_proxies = ["::/0"]', "gateway.trusted_proxies: believes everybody"),

@@ -138,7 +138,7 @@ async def test_a_passkey_that_does_not_parse_is_an_error_and_no_passkey(
 
 
 async def test_no_error_repeats_what_was_to_be_stored(address: str) -> None:
-    sql = PostgresqlSql(address, SCHEMA)
+    sql = PostgresqlSql(address, SCHEMA, print)
     insert = "INSERT INTO passwords (subject, hash, created_at, changed_at) VALUES (?, ?, ?, ?)"
     for values in (("hush", None, 1, 1), ("hush", "hush", 1, 1), (b"hush", "hush", 1, 1), ("hush", "hu\0sh", 1, 2**80)):
         text, _ = await refused(sql.change(insert, *values))

@@ -55,7 +55,7 @@ async def test_a_migration_that_fails_changes_nothing(postgresql: Postgres) -> N
 async def test_tables_of_an_older_version_are_not_used_until_they_are_migrated(postgresql: Postgres) -> None:
     address = postgresql.database()
     await migrating.migrate(address, ONE, dry=False)
-    new = PostgresqlSql(address, TWO)
+    new = PostgresqlSql(address, TWO, print)
     with pytest.raises(StoreError, match="is of version 1, and 2 is needed; run: gateway migrate"):
         await new.all(str, TEXT)
     await migrating.migrate(address, TWO, dry=False)
@@ -67,10 +67,10 @@ async def test_tables_of_an_older_version_are_not_used_until_they_are_migrated(p
 async def test_who_knows_only_the_older_version_goes_on_unless_that_is_ruled_out(postgresql: Postgres) -> None:
     address = postgresql.database()
     await migrating.migrate(address, ONE, dry=False)
-    before = PostgresqlSql(address, ONE)
+    before = PostgresqlSql(address, ONE, print)
     assert await before.all(str, TEXT) == ["a"]
     await migrating.migrate(address, TWO, dry=False)
-    after = PostgresqlSql(address, ONE)
+    after = PostgresqlSql(address, ONE, print)
     for old in (before, after):
         assert await old.all(str, TEXT) == ["a"]
         assert await old.change("INSERT INTO notes (id, text) VALUES (2, ?)", "b") == 1
@@ -78,7 +78,7 @@ async def test_who_knows_only_the_older_version_goes_on_unless_that_is_ruled_out
         await old.close()
     assert await migrating.migrate(address, ONE, dry=False) == Migration(2, 1)
     await migrating.migrate(address, replace(TWO, versions=(FIRST, SECOND, ()), oldest=3), dry=False)
-    late = PostgresqlSql(address, TWO)
+    late = PostgresqlSql(address, TWO, print)
     with pytest.raises(StoreError, match="made by a newer version of the gateway"):
         await late.all(str, TEXT)
     await late.close()

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import sqlite3
+import subprocess
+import sys
 from contextlib import closing
 from pathlib import Path
 
@@ -61,6 +63,11 @@ async def test_whatever_needs_a_closed_file_is_an_error(path: Path) -> None:
     for use in (*WRITES, *READS):
         with pytest.raises(StoreError):
             await use(directory)
+
+
+def test_who_keeps_people_in_a_file_loads_no_driver() -> None:
+    code = "import sys, gateway.cli, gateway.directory.sqlite; sys.exit('asyncpg' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], cwd=Path(__file__).parents[2]).returncode == 0
 
 
 async def test_a_file_of_the_first_release_opens_and_is_as_a_new_one(path: Path) -> None:

@@ -70,6 +70,10 @@ def test_people_sign_in_and_confirm_and_a_code_works_once_whatever_happens_to_th
         soon(lambda: ready(gateway) == "ready")
         alice.get("/account/delete")
         assert alice.confirm(PASSWORD).json()["target"] == "/account/delete"
+    told = gateway.program.err.read_text().splitlines()[1:]
+    assert told[0] == "gateway: the directory has no tables yet; run: gateway migrate"
+    assert told[1] == told[-1] == "gateway: PostgreSQL: it answers again"
+    assert "gateway: PostgreSQL: ConnectionRefusedError: " in told[2] and len(told) < 10
 
 
 def signs_in(visitor: Visitor, secret: str) -> str:
