@@ -21,7 +21,10 @@ __all__ = ["directory", "pytest_pyfunc_call", "runner", "state"]
 STATES: dict[str, Callable[[Path], State]] = {
     "sqlite": lambda folder: open_state(folder / "state.db"),
 }
-DIRECTORIES = ("sqlite", "postgresql")
+DIRECTORIES: dict[str, Callable[[pytest.FixtureRequest], Directory]] = {
+    "sqlite": lambda request: sqlite.open_directory(request.getfixturevalue("tmp_path") / "directory.db"),
+    "postgresql": lambda request: postgresql.open_directory(request.getfixturevalue("migrated")),
+}
 
 
 @pytest.fixture(params=STATES)
@@ -40,11 +43,8 @@ def migrated(postgresql: Postgres) -> str:
 
 
 @pytest.fixture(params=DIRECTORIES)
-def directory(request: pytest.FixtureRequest, runner: asyncio.Runner, tmp_path: Path) -> Iterator[Directory]:
-    if request.param == "sqlite":
-        opened = sqlite.open_directory(tmp_path / "directory.db")
-    else:
-        opened = postgresql.open_directory(request.getfixturevalue("migrated"))
+def directory(request: pytest.FixtureRequest, runner: asyncio.Runner) -> Iterator[Directory]:
+    opened = DIRECTORIES[request.param](request)
     yield opened
     runner.run(_emptied(opened))
 
