@@ -21,9 +21,24 @@ from tests.support.processes import free_port
 
 WITHIN = 30.0
 FAST = ("fsync=off", "full_page_writes=off", "shared_buffers=16MB", "max_connections=60")
-OPEN = """
+ACCESS = """
+hostssl all careful 127.0.0.1/32 scram-sha-256
+host all careful all reject
 host all all 127.0.0.1/32 trust
-host replication all 127.0.0.1/32 trust
+"""
+"""Who is called `careful` comes by TLS, and with a password."""
+
+BOUNCER = """
+[databases]
+{name} = host=127.0.0.1 port={server} user=postgres
+[pgbouncer]
+listen_addr = 127.0.0.1
+listen_port = {port}
+unix_socket_dir =
+auth_type = any
+pool_mode = transaction
+default_pool_size = 3
+ignore_startup_parameters = statement_timeout, idle_in_transaction_session_timeout
 """
 ADMIN = "postgres"
 numbers = count(1)
@@ -67,8 +82,7 @@ class Postgres:
         """With an empty cluster in `folder`, not yet started."""
         made = cls(folder)
         _run(program("initdb"), "-D", folder, "-U", ADMIN, "-A", "trust", "-E", "UTF8", "--locale=C", "--no-sync")
-        with (folder / "pg_hba.conf").open("a") as file:
-            file.write(OPEN)
+        (folder / "pg_hba.conf").write_text(ACCESS)
         return made
 
     def address(self, database: str, *, user: str = ADMIN) -> str:
@@ -82,13 +96,11 @@ class Postgres:
             self._process = subprocess.Popen(
                 _as_postgres(command), stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd="/", start_new_session=True
             )
-        deadline = time.monotonic() + WITHIN
-        ready = [program("pg_isready"), "-q", "-h", "127.0.0.1", "-p", str(self.port)]
-        while subprocess.run(ready, check=False).returncode:
-            if time.monotonic() > deadline or self._process.poll() is not None:
-                self.stop()
-                raise RuntimeError(f"PostgreSQL did not start:\n{(self.folder / 'log').read_text()}")
-            time.sleep(0.02)
+        try:
+            _wait(self._process, self.port, self.folder / "log")
+        except RuntimeError:
+            self.stop()
+            raise
 
     def stop(self, number: signal.Signals = signal.SIGINT) -> None:
         """SIGINT: connections are ended in order. SIGQUIT: as in a crash."""
@@ -148,6 +160,33 @@ class Postgres:
         name = f"gateway_{next(numbers)}"
         self.sql(f"CREATE DATABASE {name}")
         return self.address(name)
+
+
+@contextmanager
+def pgbouncer(server: Postgres, address: str) -> Iterator[str]:
+    """A pooler before one database, in transaction mode, with fewer connections than a gateway makes; its address."""
+    name, port = address.rpartition("/")[2], free_port()
+    with folder() as made:
+        (made / "ini").write_text(BOUNCER.format(name=name, port=port, server=server.port))
+        command = _as_postgres(["/usr/sbin/pgbouncer", made / "ini"])
+        with (made / "log").open("wb") as log:
+            process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd="/")
+        try:
+            _wait(process, port, made / "log")
+            yield f"postgresql://{ADMIN}@127.0.0.1:{port}/{name}"
+        finally:
+            process.terminate()
+            process.wait(WITHIN)
+
+
+def _wait(process: subprocess.Popen[bytes], port: int, log: Path) -> None:
+    """Until it takes connections. Raises RuntimeError."""
+    deadline = time.monotonic() + WITHIN
+    ready = [program("pg_isready"), "-q", "-h", "127.0.0.1", "-p", str(port), "-d", ADMIN, "-U", ADMIN]
+    while subprocess.run(ready, check=False).returncode:
+        if time.monotonic() > deadline or process.poll() is not None:
+            raise RuntimeError(f"{process.args!r} did not start:\n{log.read_text()}")
+        time.sleep(0.02)
 
 
 def _children(pid: int) -> list[int]:
