@@ -5,6 +5,7 @@ The rules of this file:
 - Nothing takes longer than DEADLINE, whatever the server does.
 - What is known not to have been done is done again: work that lost a race, or met a server that is no primary any
   more. A read that lost its connection is repeated once. A write that did is not: nobody knows whether it happened.
+- Nothing is begun again in the second half of the time: work cut short would look like a server that does not answer.
 - Whatever goes wrong below, and a row that makes no sense, becomes a StoreError here (law 1).
 """
 
@@ -73,7 +74,7 @@ class PostgresqlSql:
 
     async def _run(self, work: Callable[[Connection], Awaitable[T]], *, read: bool = False) -> T:
         loop = asyncio.get_running_loop()
-        until = loop.time() + DEADLINE
+        until, half = loop.time() + DEADLINE, loop.time() + DEADLINE / 2
         again = {NOT_WRITABLE: 1, CONFLICT: TRIES, LOST: 1 if read else 0}
         while True:
             try:
@@ -82,7 +83,7 @@ class PostgresqlSql:
                 raise StoreError(f"PostgreSQL: {said(error)}") from None
             except BROKEN as error:
                 kind = next((kind for kind in again if isinstance(error, kind)), ())
-                if not again.get(kind) or loop.time() > until:
+                if not again.get(kind) or loop.time() > half:
                     raise StoreError(f"PostgreSQL: {said(error)}") from None
                 again[kind] -= 1
             if kind is CONFLICT:

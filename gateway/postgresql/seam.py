@@ -29,6 +29,7 @@ BROKEN = (
     TypeError,
     LookupError,
     ArithmeticError,
+    RuntimeError,  # uvloop's, of a connection that ended a moment ago
 )
 CONFLICT = (asyncpg.SerializationError, asyncpg.DeadlockDetectedError)
 """Nothing was done, because somebody else did something at the same time."""
@@ -43,6 +44,7 @@ LOST = (
     asyncpg.CrashShutdownError,
     asyncpg.InterfaceError,
     asyncpg.InternalClientError,
+    RuntimeError,
 )
 """The connection ended; a statement under way may have been done."""
 
