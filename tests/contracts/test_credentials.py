@@ -8,6 +8,7 @@ from dataclasses import replace
 import pytest
 
 from gateway.directory.base import CredentialStore, Directory
+from gateway.errors import StoreError
 from gateway.policy.credentials import Credentials, Passkey, Password, Person, RecoveryCode, Totp
 
 NOW = 1_000_000
@@ -156,3 +157,12 @@ async def test_new_recovery_codes_void_the_old_ones(credentials: CredentialStore
     await credentials.replace_recovery_codes("ada", ())
     assert (await credentials.of("ada")).recovery_codes == ()
     assert (await credentials.of("ben")).recovery_codes == CODES
+
+
+async def test_recovery_codes_that_cannot_all_be_stored_leave_the_old_ones(credentials: CredentialStore) -> None:
+    await credentials.replace_recovery_codes("ada", CODES)
+    with pytest.raises(StoreError):
+        await credentials.replace_recovery_codes("ada", (RecoveryCode("0c", LATER), RecoveryCode("0c", LATER)))
+    assert (await credentials.of("ada")).recovery_codes == CODES
+    with pytest.raises(StoreError):
+        await credentials.replace_recovery_codes("nobody", CODES)

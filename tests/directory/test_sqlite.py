@@ -39,11 +39,6 @@ async def test_a_passkey_that_does_not_parse_is_an_error_and_no_passkey(
         await directory.credentials.of("ada")
 
 
-async def test_recovery_codes_for_nobody_are_an_error(directory: Directory) -> None:
-    with pytest.raises(StoreError):
-        await directory.credentials.replace_recovery_codes("nobody", CODES)
-
-
 async def test_while_the_file_is_locked_it_is_read_and_not_written(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sqlite, "PATIENCE", 0.02)
     directory = open_directory(path)

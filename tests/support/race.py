@@ -8,13 +8,13 @@ from concurrent.futures import ProcessPoolExecutor
 from threading import Barrier
 from typing import TypeVar
 
-P = TypeVar("P")
 T = TypeVar("T")
+Place = TypeVar("Place")
 
 _barrier: Barrier
 
 
-def race(contend: Callable[[P], list[T]], place: P, *, processes: int = 2) -> list[tuple[T, ...]]:
+def race(contend: Callable[[Place], list[T]], place: Place, *, processes: int = 2) -> list[tuple[T, ...]]:
     """What each process got, turn by turn. `contend` is a function of a module; it calls `on_your_marks` each turn."""
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(processes, context, _enter, (context.Barrier(processes),)) as pool:
