@@ -21,7 +21,7 @@ from asyncpg import Connection
 from gateway.errors import StoreError
 from gateway.postgresql import migrating
 from gateway.postgresql.pool import Pool
-from gateway.postgresql.seam import BROKEN, CONFLICT, LOST, NOT_WRITABLE, STATEMENT, connect, numbered, said
+from gateway.postgresql.seam import BROKEN, CONFLICT, LOST, NOT_WRITABLE, STATEMENT, connect, hosts_of, numbered, said
 from gateway.sql import Schema, Statement, Value
 
 DEADLINE = 5.0
@@ -38,6 +38,7 @@ class PostgresqlSql:
 
     def __init__(self, address: str, schema: Schema, complain: Callable[[str], None]) -> None:
         self._address = address
+        self._hosts = hosts_of(address)
         self._schema = schema
         self._pool = Pool(self._connected, complain)
 
@@ -64,7 +65,7 @@ class PostgresqlSql:
         await self._pool.close()
 
     async def _connected(self) -> Connection:
-        connection = await connect(self._address, statement=STATEMENT)
+        connection = await connect(self._address, self._hosts, statement=STATEMENT)
         try:
             await migrating.look(connection, self._schema)
         except BaseException:

@@ -6,20 +6,25 @@ A table of one row says it: the `version`, and the `oldest` that a program may k
 
 from __future__ import annotations
 
+import asyncio
 from typing import cast
 
 import asyncpg
 from asyncpg import Connection
 
 from gateway.errors import StoreError
-from gateway.postgresql.seam import BROKEN, connect, said
+from gateway.postgresql.seam import BROKEN, connect, hosts_of, said
 from gateway.sql import Migration, Schema
 
 KEY = 0x7374657075700001
 """Of the lock that migrations take; any number that nobody else takes one under."""
 
+GLANCE = 5.0
+"""Seconds for looking alone; changing takes as long as it takes."""
+
 FOUND = "SELECT version, oldest FROM gateway_schema"
 BEGIN = (
+    "BEGIN ISOLATION LEVEL READ COMMITTED",
     "SET LOCAL lock_timeout = '60s'",
     f"SELECT pg_advisory_xact_lock({KEY})",
     # A change of a table that has to wait for others makes everybody wait behind it: rather try again later.
@@ -40,15 +45,12 @@ async def look(connection: Connection, schema: Schema) -> None:
 async def migrate(address: str, schema: Schema, *, dry: bool) -> Migration:
     """Do what is missing; `dry` only looks. Raises StoreError."""
     try:
-        connection = await connect(address, statement=0)
+        connection = await connect(address, hosts_of(address), statement=0)
         try:
-            if dry:
-                version, oldest = await _found(connection)
-            else:
-                async with connection.transaction():
-                    version, oldest = await _up_to_date(connection, schema)
+            async with asyncio.timeout(GLANCE if dry else None):
+                version, oldest = await (_found(connection) if dry else _up_to_date(connection, schema))
         finally:
-            connection.terminate()
+            connection.terminate()  # which undoes what is not done
     except BROKEN as error:
         raise StoreError(f"PostgreSQL: {said(error)}") from None
     _can_go_on(oldest, schema)
@@ -67,6 +69,7 @@ async def _up_to_date(connection: Connection, schema: Schema) -> tuple[int, int]
         await connection.execute("DELETE FROM gateway_schema")
         row = "INSERT INTO gateway_schema (version, oldest) VALUES ($1, $2)"
         await connection.execute(row, schema.newest, schema.oldest)
+    await connection.execute("COMMIT")
     return version, oldest
 
 

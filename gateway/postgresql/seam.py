@@ -48,6 +48,7 @@ LOST = (
 )
 """The connection ended; a statement under way may have been done."""
 
+Host = tuple[str, int] | None
 HOST = re.compile(r"(\[.*\]|[^:]*)(?::([0-9]+))?")
 APART = re.compile(r"""'(?:[^']|'')*'|"(?:[^"]|"")*"|\?""")
 
@@ -83,20 +84,34 @@ def said(error: BaseException) -> str:
     return type(error).__name__
 
 
-async def connect(address: str, *, statement: float) -> Connection:
-    """A connection to the primary, each host in turn with its share of the time. Raises one of BROKEN."""
-    hosts = _hosts(address)
+def hosts_of(address: str) -> list[Host]:
+    """Those that it names; None is a socket on this machine, which its `host` option names."""
+    written = urlsplit(address).netloc.rpartition("@")[2]
+    if not written:
+        return [None]
+    found = [HOST.fullmatch(each) for each in written.split(",")]
+    return [(unquote(each[1]).strip("[]"), int(each[2] or 5432)) for each in found if each]
+
+
+async def connect(address: str, hosts: list[Host], *, statement: float) -> Connection:
+    """A connection to the primary, each of the `hosts` in turn with its share of the time. Raises one of BROKEN.
+
+    The one that it is comes first in `hosts` from then on.
+    """
     last: BaseException = TimeoutError()
-    for place in hosts:
+    for host in tuple(hosts):
         try:
             async with asyncio.timeout(CONNECT / len(hosts)):
-                return await _connect(address, place, statement)
+                connection = await _connect(address, host, statement)
         except BROKEN as error:
             last = error
+        else:
+            hosts.sort(key=lambda each: each != host)
+            return connection
     raise last
 
 
-async def _connect(address: str, place: tuple[str, int] | None, statement: float) -> Connection:
+async def _connect(address: str, place: Host, statement: float) -> Connection:
     limit = str(int(statement * 1000))
     settings = {"statement_timeout": limit, "idle_in_transaction_session_timeout": limit}
     if "application_name=" not in urlsplit(address).query:
@@ -112,12 +127,3 @@ async def _connect(address: str, place: tuple[str, int] | None, statement: float
         server_settings=settings,
         target_session_attrs="read-write",
     )
-
-
-def _hosts(address: str) -> list[tuple[str, int] | None]:
-    """Those named in an address; None is a socket on this machine, which its `host` option names."""
-    written = urlsplit(address).netloc.rpartition("@")[2]
-    if not written:
-        return [None]
-    found = [HOST.fullmatch(each) for each in written.split(",")]
-    return [(unquote(each[1]).strip("[]"), int(each[2] or 5432)) for each in found if each]

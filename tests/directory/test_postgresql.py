@@ -302,11 +302,16 @@ async def test_a_server_that_can_no_longer_be_written_to_is_left_for_one_that_ca
             second.sql("SELECT pg_reload_conf()")
 
 
-async def test_a_host_that_is_dead_costs_a_moment_and_the_next_one_is_taken(
+async def test_a_host_that_is_dead_costs_its_share_once_and_the_next_one_is_taken(
     postgresql: Postgres, address: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(seam, "CONNECT", 1.0)
+    monkeypatch.setattr(seam, "CONNECT", 4.0)
     with socket.create_server(("127.0.0.1", 0)) as silent:  # takes connections, and never answers
         port = silent.getsockname()[1]
         async with opened(address.replace("127.0.0.1:", f"127.0.0.1:{port},127.0.0.1:")) as directory:
+            began = time.monotonic()
             assert await directory.people.add(ADA)
+            assert time.monotonic() >= began + 2
+            began = time.monotonic()
+            assert all(await asyncio.gather(*(directory.people.get("ada") for _ in range(pool.SIZE))))
+            assert time.monotonic() < began + 1.9

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncpg
 import pytest
 
-from gateway.postgresql.seam import _hosts, numbered, said
+from gateway.postgresql.seam import hosts_of, numbered, said
 
 
 @pytest.mark.parametrize(
@@ -32,7 +32,7 @@ def test_a_question_mark_is_a_value_unless_it_is_part_of_a_text_or_a_name(sql: s
     ],
 )
 def test_each_host_of_an_address_is_tried(address: str, hosts: list[tuple[str, int] | None]) -> None:
-    assert _hosts(address) == hosts
+    assert hosts_of(address) == hosts
 
 
 @pytest.mark.parametrize(
