@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import Literal, TypeVar
 
 from gateway.errors import StoreError
+from gateway.sql import Statement
 
 PATIENCE = 5.0
 """Seconds a write waits, at most, for its turn in this process, and again for the lock of another one."""
@@ -32,7 +33,6 @@ GLANCE = 0.1
 BROKEN = (sqlite3.Error, OSError, ValueError, TypeError, LookupError, ArithmeticError)
 
 Value = str | bytes | int | float | None
-Statement = tuple[str, tuple[Value, ...]]
 Schema = Sequence[Sequence[str]]
 """The statements that lead from each version of a file to the next, oldest first; only ever added to."""
 
