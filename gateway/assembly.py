@@ -12,6 +12,7 @@ from pkgutil import resolve_name
 from typing import Any, cast
 
 from gateway.audit import Audit
+from gateway.config import redis_urls
 from gateway.config.settings import App, Settings
 from gateway.directory.base import Directory
 from gateway.edge.cookies import Cookies
@@ -42,14 +43,17 @@ from gateway.verifiers.passkey import PasskeyVerifier
 from gateway.verifiers.password import PasswordVerifier
 from gateway.verifiers.totp import TotpVerifier
 
-STATES = {"sqlite": "gateway.stores.sqlite:open_state"}
+STATES = {
+    "sqlite": "gateway.stores.sqlite:open_state",
+    **dict.fromkeys(redis_urls.SCHEMES, "gateway.stores.redis:open_state"),
+}
 DIRECTORIES = {"sqlite": "gateway.directory.sqlite:open_directory"}
 """By the scheme of their address. Named, not imported: a worker carries the driver of the one engine it uses."""
 
 
 def open_state(settings: Settings) -> State:
     """The state store that the settings name. Raises StoreError."""
-    return cast(State, _opened(STATES, settings.state))
+    return cast(State, _opened(STATES, settings.state, complain=complain))
 
 
 def open_directory(settings: Settings) -> Directory:
@@ -57,9 +61,9 @@ def open_directory(settings: Settings) -> Directory:
     return cast(Directory, _opened(DIRECTORIES, settings.directory))
 
 
-def _opened(engines: Mapping[str, str], address: str) -> object:
-    opener: Callable[[str], object] = resolve_name(engines[address.partition(":")[0]])
-    return opener(address.removeprefix("sqlite:"))
+def _opened(engines: Mapping[str, str], address: str, **more: object) -> object:
+    opener: Callable[..., object] = resolve_name(engines[address.partition(":")[0]])
+    return opener(address.removeprefix("sqlite:"), **more)
 
 
 class Assembly:
