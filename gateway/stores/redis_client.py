@@ -213,10 +213,14 @@ class Redis:
     ) -> list[Reply]:
         before: list[Command] = [("ASKING",)] if asking else []
         after = [self._wait] if durable else []
-        told = (await node.run([*before, command, *after]))[len(before) :]
-        if script is not None and isinstance(told[0], NoScriptError):
-            whole = ("EVAL", script.text, *command[2:])
-            told = (await node.run([*before, whole, *after]))[len(before) :]
+        whole = command if script is None else ("EVAL", script.text, *command[2:])
+        if script is not None and script in node.known:
+            told = (await node.run([*before, command, *after]))[len(before) :]
+            if not isinstance(told[0], NoScriptError):
+                return told
+        told = (await node.run([*before, whole, *after]))[len(before) :]
+        if script is not None and not isinstance(told[0], ResponseError):
+            node.known.add(script)
         return told
 
     async def _asked(self, node: Node, commands: list[Command]) -> list[Reply]:

@@ -19,6 +19,7 @@ from gateway.stores.redis_client import Redis, encoded, made, script
 SLACK = 10_000
 """Milliseconds that a record outlives its time, by the server's clock; the gateway judges by its own."""
 
+# A script is refused for want of memory at its first write only: that has to be the one that needs some.
 NOW = """
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
@@ -34,13 +35,13 @@ RESERVE = script(
     + """
 local id, size, lifetime = ARGV[1], ARGV[2], tonumber(ARGV[3])
 local pending, held, bytes, before = 0, 0, 0, ''
-local all = redis.call('HGETALL', KEYS[1])
+local all, over = redis.call('HGETALL', KEYS[1]), {}
 for n = 1, #all, 2 do
     local until_, of = string.match(all[n + 1], '(%d+):(.+)')
     if all[n] == id then
         before = all[n + 1]
     elseif tonumber(until_) <= now then
-        redis.call('HDEL', KEYS[1], all[n])
+        over[#over + 1] = all[n]
     else
         pending = pending + 1
         if of ~= '-' then
@@ -55,6 +56,9 @@ if size ~= '-' and (held >= tonumber(ARGV[5]) or bytes + tonumber(size) > tonumb
     return false
 end
 redis.call('HSET', KEYS[1], id, string.format('%.0f:%s', now + lifetime, size))
+for _, each in ipairs(over) do
+    redis.call('HDEL', KEYS[1], each)
+end
 longer(KEYS[1], lifetime + tonumber(ARGV[7]))
 return before
 """
@@ -64,26 +68,31 @@ HOLD = script(
     NOW
     + """
 local id, size, lifetime = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3])
-if redis.call('EXISTS', KEYS[1], KEYS[2], KEYS[3]) < 3 then
-    redis.call('DEL', KEYS[1], KEYS[2], KEYS[3])
-end
-local total = tonumber(redis.call('GET', KEYS[3]) or 0)
+local whole = redis.call('EXISTS', KEYS[1], KEYS[2], KEYS[3]) == 3
+local total = whole and tonumber(redis.call('GET', KEYS[3])) or 0
 local function of(each)
-    return tonumber(string.match(redis.call('HGET', KEYS[2], each) or '0:', '%d+'))
+    return whole and tonumber(string.match(redis.call('HGET', KEYS[2], each) or '0:', '%d+')) or 0
 end
-for _, each in ipairs(redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', now)) do
-    total = total - of(each)
-    redis.call('ZREM', KEYS[1], each)
-    redis.call('HDEL', KEYS[2], each)
+local over = whole and redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', now) or {}
+for _, each in ipairs(over) do
+    if each ~= id then
+        total = total - of(each)
+    end
 end
 local all = total - of(id) + size
 if all > tonumber(ARGV[5]) then
-    redis.call('SET', KEYS[3], total, 'KEEPTTL')
     return 0
+end
+redis.call('SET', KEYS[3], all, 'KEEPTTL')
+if not whole then
+    redis.call('DEL', KEYS[1], KEYS[2])
+end
+for _, each in ipairs(over) do
+    redis.call('ZREM', KEYS[1], each)
+    redis.call('HDEL', KEYS[2], each)
 end
 redis.call('ZADD', KEYS[1], now + lifetime, id)
 redis.call('HSET', KEYS[2], id, ARGV[2] .. ':' .. ARGV[4])
-redis.call('SET', KEYS[3], all, 'KEEPTTL')
 for _, key in ipairs(KEYS) do
     longer(key, lifetime + tonumber(ARGV[6]))
 end
@@ -109,11 +118,10 @@ end
 return {count, bytes}
 """)
 PUT = script("""
-redis.call('DEL', KEYS[1])
 redis.call('HSET', KEYS[1], 'facts', ARGV[1], 'session', ARGV[2], 'ticket', ARGV[3], 'version', ARGV[4],
-    'expires_at', ARGV[5])
-if ARGV[7] then
-    redis.call('HSET', KEYS[1], 'sealed', ARGV[7])
+    'expires_at', ARGV[5], 'sealed', ARGV[7] or '')
+if not ARGV[7] then
+    redis.call('HDEL', KEYS[1], 'sealed')
 end
 redis.call('PEXPIRE', KEYS[1], ARGV[6])
 """)
@@ -135,9 +143,9 @@ redis.call('DEL', KEYS[1])
 return {kept[3], kept[4]}
 """)
 DROP = script("""
-local kept = redis.call('HMGET', KEYS[1], 'session', 'sealed')
+local session = redis.call('HGET', KEYS[1], 'session')
 redis.call('DEL', KEYS[1])
-return kept[1]
+return session
 """)
 
 

@@ -8,6 +8,7 @@ may be older than what was revoked (law 6).
 from __future__ import annotations
 
 import asyncio
+import ssl
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, Protocol, cast
 
@@ -50,15 +51,7 @@ class Dialer:
     def __init__(self, address: RedisAddress) -> None:
         self._address = address
         self._secrets = [each for each in (address.password, address.sentinel_password) if each]
-        self._tls: RedisSSLContext | None = None
-        if address.tls:
-            self._tls = RedisSSLContext(
-                ca_certs=address.ca, certfile=address.cert, keyfile=address.key, check_hostname=True
-            )
-            try:
-                self._tls.get()
-            except (OSError, ValueError, RedisError) as error:
-                raise StoreError(f"the certificates for Redis cannot be read: {error}") from error
+        self._tls = _tls(address) if address.tls else None
 
     def data(self, host: str, port: int) -> Wire:
         """To a server that keeps what the gateway remembers."""
@@ -82,8 +75,21 @@ class Dialer:
         if self._tls is None:
             return cast(Wire, Connection(**options))
         connection = SSLConnection(**options)
-        connection.ssl_context = self._tls  # made once: reading the system's certificates takes 20 ms
+        connection.ssl_context = self._tls
         return cast(Wire, connection)
+
+
+def _tls(address: RedisAddress) -> RedisSSLContext:
+    """Made once: reading the system's authorities takes 20 ms. Where one is named, only that one is believed."""
+    try:
+        context = ssl.create_default_context(cafile=address.ca)
+        if address.cert is not None:
+            context.load_cert_chain(address.cert, address.key)
+    except (OSError, ValueError) as error:
+        raise StoreError(f"the certificates for Redis cannot be read: {error}") from error
+    found = RedisSSLContext(cert_reqs=ssl.CERT_REQUIRED, check_hostname=True)
+    found.context = context
+    return found
 
 
 class Node:
@@ -93,6 +99,7 @@ class Node:
         self, host: str, port: int, dialer: Dialer, most: int, greet: Callable[[Node, Wire], Awaitable[None]]
     ) -> None:
         self.host, self.port = host, port
+        self.known: set[object] = set()  # scripts that it was sent
         self._dialer = dialer
         self._greet = greet
         self._places = asyncio.Semaphore(most)

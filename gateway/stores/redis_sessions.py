@@ -29,20 +29,21 @@ DAY = 86_400_000
 
 FIELDS = ("current", "superseded", "superseded_at", "session", "last_seen")
 
-# Expired names go by the server's clock, that of the records: no clock of a gateway can make one forgotten.
+# A script is refused for want of memory at its first write only: that has to be the one that needs some. Expired names
+# go by the server's clock, that of the records: no clock of a gateway can make one forgotten.
 INDEX = script("""
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
-redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', now)
 local known = redis.call('ZSCORE', KEYS[1], ARGV[1])
 redis.call('ZADD', KEYS[1], math.max(now + ARGV[2], tonumber(known or 0)), ARGV[1])
+redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', now)
 if redis.call('PTTL', KEYS[1]) < tonumber(ARGV[2]) then
     redis.call('PEXPIRE', KEYS[1], ARGV[2])
 end
 """)
 CREATE = script("""
-redis.call('DEL', KEYS[1])
 redis.call('HSET', KEYS[1], 'current', ARGV[1], 'subject', ARGV[2], 'session', ARGV[3], 'last_seen', ARGV[4])
+redis.call('HDEL', KEYS[1], 'superseded', 'superseded_at')
 redis.call('PEXPIRE', KEYS[1], ARGV[5])
 """)
 ROTATE = script("""

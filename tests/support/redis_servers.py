@@ -23,6 +23,7 @@ from tests.support.processes import Program, free_port, launch
 SERVICE = "gateway-state"
 SETTLES_WITHIN = 30.0
 NUMBER = count()
+QUICK = ("--repl-diskless-sync-delay", "0", "--repl-ping-replica-period", "1")
 
 
 def until(reached: Callable[[], Any], what: str, within: float = SETTLES_WITHIN) -> None:
@@ -71,7 +72,8 @@ class Server:
         self.program.signal(signal.SIGCONT)
 
     def kill(self) -> None:
-        self.program.kill()
+        if self.program.process.poll() is None:
+            self.program.kill()
 
     def start(self) -> None:
         """Again, after it was killed."""
@@ -84,11 +86,14 @@ class Server:
 
 @contextmanager
 def server(folder: Path, *more: str, binary: str = "redis-server", **options: Any) -> Iterator[Server]:
-    """One, from when it answers; `more` is of its command line."""
+    """One, from when it answers; `more` is of its command line, where PORT is its port."""
     port = free_port()
     here = folder / f"{port}"
     here.mkdir(parents=True)
-    command = [binary, *more, "--bind", "127.0.0.1", "--save", "", "--appendonly", "no", "--dir", str(here)]
+    more = tuple(f"{port}" if each == "PORT" else each for each in more)
+    command = [binary, *more, "--save", "", "--appendonly", "no", "--dir", str(here)]
+    if "--bind" not in more:
+        command += ["--bind", "127.0.0.1"]
     if "--port" not in more:
         command += ["--port", f"{port}"]
     started = Server(here, port, command, options, launch(command, here))
@@ -96,8 +101,7 @@ def server(folder: Path, *more: str, binary: str = "redis-server", **options: An
         started.wait()
         yield started
     finally:
-        started.go_on()
-        started.program.kill()
+        started.kill()
 
 
 def valkey(folder: Path) -> Any:
@@ -126,10 +130,9 @@ class Watched:
 def sentinels(folder: Path, replicas: int = 1) -> Iterator[Watched]:
     """From when every sentinel knows all of the others."""
     with ExitStack() as stack:
-        quick = ("--repl-diskless-sync-delay", "0", "--repl-ping-replica-period", "1")
-        master = stack.enter_context(server(folder, *quick))
+        master = stack.enter_context(server(folder, *QUICK))
         follow = ("--replicaof", f"127.0.0.1 {master.port}")
-        servers = [master, *(stack.enter_context(server(folder, *quick, *follow)) for _ in range(replicas))]
+        servers = [master, *(stack.enter_context(server(folder, *QUICK, *follow)) for _ in range(replicas))]
         until(lambda: _synced(master, replicas), "replicas follow")
         watchers = [stack.enter_context(_sentinel(folder, master)) for _ in range(3)]
         for each in watchers:
@@ -152,7 +155,7 @@ def _sentinel(folder: Path, master: Server) -> Iterator[Server]:
         started.wait()
         yield started
     finally:
-        started.program.kill()
+        started.kill()
 
 
 def _synced(master: Server, replicas: int) -> bool:
@@ -190,8 +193,7 @@ def cluster(folder: Path, masters: int = 3, replicas: int = 0) -> Iterator[Nodes
         servers = []
         for _ in range(masters * (1 + replicas)):
             bus = ("--cluster-port", f"{free_port()}", "--cluster-node-timeout", "1000")
-            more = ("--cluster-enabled", "yes", *bus, "--repl-diskless-sync-delay", "0")
-            servers.append(stack.enter_context(server(folder, *more)))
+            servers.append(stack.enter_context(server(folder, "--cluster-enabled", "yes", *bus, *QUICK)))
         _join(servers, masters)
         yield Nodes(servers, masters)
 
@@ -202,8 +204,9 @@ def _join(servers: list[Server], masters: int) -> None:
         each.say("CLUSTER", "SET-CONFIG-EPOCH", number + 1)
         if number < masters:
             each.say("CLUSTER", "ADDSLOTSRANGE", number * share, min((number + 1) * share, 16384) - 1)
-        bus = servers[0].command[servers[0].command.index("--cluster-port") + 1]
-        each.say("CLUSTER", "MEET", "127.0.0.1", servers[0].port, bus)
+        for other in servers[:number]:
+            bus = other.command[other.command.index("--cluster-port") + 1]
+            each.say("CLUSTER", "MEET", "127.0.0.1", other.port, bus)
     ids = [_text(each.say("CLUSTER", "MYID")) for each in servers]
     for number, each in enumerate(servers[masters:]):
         master = ids[number % masters]
