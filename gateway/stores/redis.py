@@ -33,22 +33,20 @@ def open_state(address: str, *, complain: Callable[[str], None]) -> State:
         RedisConfirmations(redis),
         RedisThrottle(redis),
         RedisOnce(redis),
-        RedisLife(redis, channel),
+        RedisLife(redis, channel, complain),
     )
 
 
 class RedisLife:
     """A StateLife."""
 
-    def __init__(self, redis: Redis, channel: bytes) -> None:
+    def __init__(self, redis: Redis, channel: bytes, complain: Callable[[str], None]) -> None:
         self._redis = redis
         self._channel = channel
+        self._complain = complain
 
     async def ping(self) -> None:
-        for key in await self._redis.masters("ping"):
-            await self._redis.run(key, "SET", key, b"", "PX", REMEMBERED, repeat=True, durable=True)
-            if await self._redis.run(key, "GET", key, repeat=True) != b"":
-                raise StoreError("Redis does not give back what it was given")
+        await self._written()
 
     async def purge(self, now: int) -> None:
         """The engine does it itself."""
@@ -61,11 +59,25 @@ class RedisLife:
     async def close(self) -> None:
         await self._redis.close()
 
+    async def _written(self, *, durable: bool = False) -> None:
+        for key in await self._redis.masters("ping"):
+            await self._redis.run(key, "SET", key, b"", "PX", REMEMBERED, repeat=True, durable=durable)
+            if await self._redis.run(key, "GET", key, repeat=True) != b"":
+                raise StoreError("Redis does not give back what it was given")
+
     async def _pulse(self) -> None:
-        """A master that was replaced is noticed within a second or two, though nobody asks it for anything."""
+        """A master that was replaced or cut off is noticed within a second or two, though nobody asks it for anything:
+        the next call looks where the master is. What is wrong is said once."""
+        said = ""
         while True:
             await asyncio.sleep(PULSE)
             try:
-                await self.ping()
-            except StoreError:
-                pass  # the next call looks where the master is; and says what is wrong to whom it concerns
+                await self._written(durable=True)
+            except StoreError as error:
+                if not said:
+                    said = f"{error}"
+                    self._complain(f"the state store cannot be relied on: {said}")
+            else:
+                if said:
+                    self._complain("the state store can be relied on again")
+                said = ""

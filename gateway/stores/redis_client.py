@@ -16,6 +16,7 @@ from __future__ import annotations
 import asyncio
 import struct
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from functools import partial
 from hashlib import sha1
 from typing import NamedTuple, TypeVar
 
@@ -125,7 +126,7 @@ class Redis:
         keys = []
         for number in range(SLOTS):
             key = self.key(kind, f"{number}")
-            node = await self._bounded(lambda key=key: self._where.node(key))  # type: ignore[misc]
+            node = await self._bounded(partial(self._where.node, key))
             if node in left:
                 left.remove(node)
                 keys.append(key)
@@ -199,7 +200,7 @@ class Redis:
             if isinstance(told[0], AskError):
                 if not (asking := not isinstance(told[0], MovedError)):
                     self._where.suspect()
-                node = self._where.at(told[0].host, told[0].port)
+                node = self._where.at(told[0].host or node.host, told[0].port)
             elif _elsewhere(told[0]):
                 self._where.suspect()
                 await node.drop()

@@ -104,6 +104,7 @@ class Node:
         self._greet = greet
         self._places = asyncio.Semaphore(most)
         self._idle: list[Wire] = []
+        self._dropped = 0
         self._closed = False
 
     def __str__(self) -> str:
@@ -112,6 +113,7 @@ class Node:
     async def run(self, commands: Sequence[Command]) -> list[Reply]:
         """One reply for each command, all sent at once on one connection. Raises NotSent and Broken."""
         async with self._places:
+            dropped = self._dropped
             wire = await self._connected()
             try:
                 await wire.send_packed_command(wire.pack_commands(commands), check_health=False)
@@ -124,7 +126,7 @@ class Node:
             except BaseException:
                 await wire.disconnect(nowait=True)
                 raise
-            if self._closed:
+            if self._closed or dropped < self._dropped:
                 await wire.disconnect(nowait=True)
             else:
                 self._idle.append(wire)
@@ -147,7 +149,8 @@ class Node:
         return wire
 
     async def drop(self) -> None:
-        """Let go of connections that wait."""
+        """Let go of all connections, of those under way when they come back."""
+        self._dropped += 1
         idle, self._idle = self._idle, []
         for wire in idle:
             await wire.disconnect(nowait=True)
@@ -185,14 +188,14 @@ async def hang_up(wire: Wire) -> None:
         await wire.disconnect(nowait=True)
 
 
-async def ask(wire: Wire, command: Command, within: float) -> Reply | None:
-    """What one server says about the others, None if it does not, on a connection of its own."""
+async def ask(wire: Wire, command: Command, within: float) -> Reply:
+    """What one server says about the others, or the error why it does not, on a connection of its own."""
     try:
         async with asyncio.timeout(within):
             await wire.connect()
             await wire.send_packed_command(wire.pack_commands([command]), check_health=False)
             return await wire.read_response()
-    except (RedisError, OSError):
-        return None
+    except (RedisError, OSError) as error:
+        return error
     finally:
         await wire.disconnect(nowait=True)

@@ -25,7 +25,7 @@ SLACK = 60_000
 """Milliseconds that records outlive their time, by the server's clock; the gateway judges by its own."""
 
 DAY = 86_400_000
-"""That the names of a person's sessions outlive these."""
+"""That the names of a person's sessions outlive these, at least."""
 
 FIELDS = ("current", "superseded", "superseded_at", "session", "last_seen")
 
@@ -98,7 +98,7 @@ class RedisSessions:
     async def create(self, token_hash: bytes, session: Session, *, keep_until: int) -> None:
         lifetime = _lifetime(session.last_seen, keep_until)
         subject = _hashed(session.subject)
-        await self._index(subject, session.ref, lifetime)
+        await self._index(subject, session.ref, lifetime, durable=True)
         record = self._record(session.ref)
         values = (token_hash, subject, session_text(session), session.last_seen, lifetime)
         await self._redis.eval(CREATE, [record], *values)
@@ -182,10 +182,12 @@ class RedisSessions:
         await self._redis.run(index, "ZREM", index, encoded(ref), repeat=True)
         return ref
 
-    async def _index(self, subject: str, ref: str, lifetime: int) -> None:
-        # Durable: on a cluster the record may outlive a failover that this is lost in.
+    async def _index(self, subject: str, ref: str, lifetime: int, *, durable: bool = False) -> None:
+        # Twice as long: a failover may forget that it was made longer. That the name is there it must not, for on a
+        # cluster the record may be elsewhere, and stay.
         index = self._redis.key("subject", subject)
-        await self._redis.eval(INDEX, [index], encoded(ref), lifetime + DAY, repeat=True, durable=True)
+        longer = max(2 * lifetime, lifetime + DAY)
+        await self._redis.eval(INDEX, [index], encoded(ref), longer, repeat=True, durable=durable)
 
     async def _of(self, subject: str) -> list[str]:
         index = self._redis.key("subject", _hashed(subject))

@@ -1,7 +1,7 @@
 """Which server is the master of a key: the only one, the one that sentinels name, or the one that has its slot.
 
-A sentinel or a node that lives behind a network partition names a master of the past. So all are asked, and the newest
-word counts; and what is named is believed only when it says itself that it is a master (`redis_client`).
+A sentinel behind a network partition names a master of the past. So all are asked, more than half have to answer, and
+the newest word counts; and what is named is believed only when it says itself that it is a master (`redis_client`).
 """
 
 from __future__ import annotations
@@ -115,8 +115,8 @@ class Sentinels:
         wires = [self._dialer.sentinel(*each) for each in self._address.hosts]
         told = await asyncio.gather(*(ask(wire, command, within) for wire in wires))
         named = [each for each in map(_named, told) if each is not None]
-        if not named:
-            raise NotSent("no sentinel answers and knows that service")
+        if len(named) * 2 <= len(told):
+            raise NotSent(f"most sentinels do not answer, or not for that service{_why(self._dialer, told)}")
         _epoch, host, port = max(named)
         if before is not None and (before.host, before.port) == (host, port):
             return before
@@ -125,7 +125,7 @@ class Sentinels:
         return self._make(host, port)
 
 
-def _named(told: Reply | None) -> tuple[int, str, int] | None:
+def _named(told: Reply) -> tuple[int, str, int] | None:
     """The epoch of the master's configuration, the later the higher, and where it is."""
     if not isinstance(told, list):
         return None
@@ -190,14 +190,18 @@ class Cluster:
         maps = [_slots(each, host) for each, (host, _) in zip(told, asked, strict=True)]
         best = max(maps, key=len)
         if not best:
-            raise NotSent("no node of the cluster answers and knows its slots")
+            raise NotSent(f"no node of the cluster answers and knows its slots{_why(self._dialer, told)}")
         self._starts = [start for start, _ in best]
         self._owners = [place for _, place in best]
         for place in set(self._nodes) - set(self._owners):
             await self._nodes.pop(place).close()
 
 
-def _slots(told: Reply | None, host: str) -> list[tuple[int, Place]]:
+def _why(dialer: Dialer, told: list[Reply]) -> str:
+    return next((f": {dialer.said(each)}" for each in told if isinstance(each, Exception)), "")
+
+
+def _slots(told: Reply, host: str) -> list[tuple[int, Place]]:
     """Where each range of slots begins, and whose it is. A node may not know its own name: then it is `host`."""
     if not isinstance(told, list):
         return []

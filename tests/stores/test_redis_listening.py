@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -25,10 +25,11 @@ WITHIN = 10.0
 
 
 class Ears:
-    """What was heard so far."""
+    """What was heard so far, and what the operator was told."""
 
     def __init__(self) -> None:
         self.heard: list[str | None] = []
+        self.told: list[str] = []
 
     async def hear(self, *what: str | None) -> None:
         """Return when all of that was heard, in that order, and forget it."""
@@ -41,7 +42,8 @@ class Ears:
 @asynccontextmanager
 async def listening(url: str) -> AsyncIterator[tuple[State, Ears]]:
     """From when it hears."""
-    state, ears = open_state(url, complain=pytest.fail), Ears()
+    ears = Ears()
+    state = open_state(url, complain=ears.told.append)
     async with asyncio.TaskGroup() as tasks:
         task = tasks.create_task(state.life.listen(ears.heard.append))
         await ears.hear(None)
@@ -139,3 +141,29 @@ async def test_a_master_that_follows_another_one_is_noticed_though_nobody_asks_i
             await ears.hear(None)
             own.say("REPLICAOF", "NO", "ONE")
             await ears.hear(None)
+
+
+async def test_the_operator_is_told_once_that_it_is_down_and_once_that_it_is_back(tmp_path: Path) -> None:
+    with server(tmp_path) as own:
+        async with listening(own.url()) as (_, ears):
+            own.kill()
+            await until(lambda: bool(ears.told))
+            await asyncio.sleep(1.5)
+            assert len(ears.told) == 1 and "cannot be relied on" in ears.told[0] and own.place in ears.told[0]
+            own.start()
+            await until(lambda: len(ears.told) == 2)
+            assert ears.told[1] == "the state store can be relied on again"
+
+
+async def test_a_master_that_lost_its_replicas_is_told_though_it_can_be_read(tmp_path: Path) -> None:
+    with server(tmp_path) as own:
+        async with listening(own.url("&replicas=1")) as (state, ears):
+            await until(lambda: bool(ears.told))
+            assert "0 of 1 replicas" in ears.told[0]
+            await state.life.ping()
+
+
+async def until(reached: Callable[[], bool]) -> None:
+    async with asyncio.timeout(WITHIN):
+        while not reached():
+            await asyncio.sleep(0.01)
