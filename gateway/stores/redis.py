@@ -8,12 +8,13 @@ from collections.abc import Callable
 from gateway.config import redis_urls
 from gateway.errors import StoreError
 from gateway.stores.base import Heard, State
-from gateway.stores.redis_client import Redis, encoded
+from gateway.stores.redis_client import REPEAT, How, Redis
 from gateway.stores.redis_confirmations import RedisConfirmations
 from gateway.stores.redis_listening import PULSE, listen
 from gateway.stores.redis_once import RedisOnce
 from gateway.stores.redis_sessions import RedisSessions
 from gateway.stores.redis_throttle import RedisThrottle
+from gateway.stores.redis_values import encoded
 
 REMEMBERED = 60_000
 """Milliseconds that what a ping wrote is kept."""
@@ -46,7 +47,7 @@ class RedisLife:
         self._complain = complain
 
     async def ping(self) -> None:
-        await self._written()
+        await self._written(REPEAT)
 
     async def purge(self, now: int) -> None:
         """The engine does it itself."""
@@ -59,10 +60,10 @@ class RedisLife:
     async def close(self) -> None:
         await self._redis.close()
 
-    async def _written(self, *, durable: bool = False) -> None:
+    async def _written(self, how: How) -> None:
         for key in await self._redis.masters("ping"):
-            await self._redis.run(key, "SET", key, b"", "PX", REMEMBERED, repeat=True, durable=durable)
-            if await self._redis.run(key, "GET", key, repeat=True) != b"":
+            await self._redis.run(key, "SET", key, b"", "PX", REMEMBERED, how=how)
+            if await self._redis.run(key, "GET", key, how=REPEAT) != b"":
                 raise StoreError("Redis does not give back what it was given")
 
     async def _pulse(self) -> None:
@@ -72,7 +73,7 @@ class RedisLife:
         while True:
             await asyncio.sleep(PULSE)
             try:
-                await self._written(durable=True)
+                await self._written(How(repeat=True, durable=True))
             except StoreError as error:
                 if not said:
                     said = f"{error}"

@@ -14,10 +14,8 @@ The rules of this file:
 from __future__ import annotations
 
 import asyncio
-import struct
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from functools import partial
-from hashlib import sha1
 from typing import NamedTuple, TypeVar
 
 from redis.exceptions import (
@@ -36,6 +34,7 @@ from gateway.errors import StoreError
 from gateway.stores.redis_circuit import Circuit
 from gateway.stores.redis_node import Broken, Command, Dialer, Node, NotSent, Reply, Wire, reply
 from gateway.stores.redis_topology import Cluster, Place, Sentinels, Single, Topology
+from gateway.stores.redis_values import Script, encoded
 
 REPLICAS_WITHIN = 1.0
 """Seconds that replicas have to confirm, at most."""
@@ -43,35 +42,24 @@ REPLICAS_WITHIN = 1.0
 BATCH = 500
 SLOTS = 1 << 14
 ELSEWHERE = (ReadOnlyError, ClusterDownError, MasterDownError, TryAgainError)
-NONSENSE = (struct.error, ValueError, TypeError, LookupError, AttributeError, ArithmeticError)
 
 Argument = str | bytes | int
 T = TypeVar("T")
 
 
-class Script(NamedTuple):
-    """A Lua script and its SHA-1, by which servers know it."""
+class How(NamedTuple):
+    """`repeat`: doing it twice does nothing more. `durable`: it counts when replicas have it; where they are known to
+    be too few it is not tried, unless `anyway`: rather done here alone, and an error, than not done."""
 
-    text: str
-    sha: str
-
-
-def encoded(text: str) -> bytes:
-    """Any text at all: what people send is not always Unicode."""
-    return text.encode(errors="surrogatepass")
+    repeat: bool = False
+    durable: bool = False
+    anyway: bool = False
 
 
-def made(into: Callable[..., T], *replies: Reply) -> T:
-    """What `into` makes of replies. StoreError if they make no sense."""
-    try:
-        return into(*replies)
-    except NONSENSE as error:
-        raise StoreError(f"what Redis holds makes no sense: {type(error).__name__}") from error
-
-
-def script(text: str) -> Script:
-    """Made once; a server that does not know it yet is sent its text."""
-    return Script(text, sha1(text.encode(), usedforsecurity=False).hexdigest())
+ONCE = How()
+REPEAT = How(repeat=True)
+DURABLE = How(durable=True)
+ANYWAY = How(durable=True, anyway=True)
 
 
 class Redis:
@@ -82,10 +70,8 @@ class Redis:
         self._dialer = Dialer(address)
         self._complain = complain
         self._policy_seen = False
-        self._circuits: dict[Place | None, Circuit] = {}
+        self._circuits: dict[tuple[Place | None, str], Circuit] = {}
         self._closed = False
-        waits = int(min(REPLICAS_WITHIN, address.timeout / 2) * 1000)
-        self._wait: Command = ("WAIT", address.replicas, waits)
         if address.kind == "sentinel":
             self._where: Topology = Sentinels(address, self._node, self._dialer)
         elif address.kind == "cluster":
@@ -97,15 +83,13 @@ class Redis:
         """A key, in the slot of its name."""
         return f"{self.address.prefix}{kind}:{{".encode() + encoded(name) + b"}"
 
-    async def run(self, key: bytes, *command: Argument, repeat: bool = False, durable: bool = False) -> Reply:
+    async def run(self, key: bytes, *command: Argument, how: How = ONCE) -> Reply:
         """The reply to one command, about one key. Raises StoreError."""
-        return await self._call(key, command, repeat, durable)
+        return await self._call(key, command, how)
 
-    async def eval(
-        self, script: Script, keys: Sequence[bytes], *args: Argument, repeat: bool = False, durable: bool = False
-    ) -> Reply:
+    async def eval(self, script: Script, keys: Sequence[bytes], *args: Argument, how: How = ONCE) -> Reply:
         """What a script returns. `keys` are of one slot. Raises StoreError."""
-        return await self._call(keys[0], ("EVALSHA", script.sha, len(keys), *keys, *args), repeat, durable, script)
+        return await self._call(keys[0], ("EVALSHA", script.sha, len(keys), *keys, *args), how, script)
 
     async def scan(self, kind: str, command: Callable[[bytes], Command]) -> AsyncIterator[tuple[bytes, Reply]]:
         """Each key of a kind there is on any master, and the reply to a command about it. Some may come twice."""
@@ -147,53 +131,69 @@ class Redis:
         self._closed = True
         await self._where.close()
 
-    async def _call(
-        self, key: bytes, command: Command, repeat: bool, durable: bool, script: Script | None = None
-    ) -> Reply:
+    async def _call(self, key: bytes, command: Command, how: How, script: Script | None = None) -> Reply:
         clock = asyncio.get_running_loop().time
-        circuit = self._circuit(key)
         began = clock()
-        circuit.enter(began)
-        durable = durable and self.address.replicas > 0
+        answering, following = self._circuit(key, "answers"), self._circuit(key, "follows")
+        answering.enter(began)
+        wait = self._wait(how, following, began)
         try:
             async with asyncio.timeout(self.address.timeout):
-                told = await self._tried(key, command, repeat, durable, script)
+                told = await self._tried(key, command, how, wait, script)
         except TimeoutError:
             error = StoreError(f"Redis did not answer within {self.address.timeout:g} s")
             self._where.suspect()
-            circuit.failed(error, began, clock())
+            answering.failed(error, began, clock())
             raise error from None
         except NotSent as error:
-            circuit.failed(error, began, clock())
+            answering.failed(error, began, clock())
             raise
-        circuit.worked(clock())
+        answering.worked(clock())
         for each in told:
             if isinstance(each, ResponseError):
                 raise StoreError(f"Redis refuses: {self._dialer.said(each)}")
-        if durable and told[1] < self.address.replicas:
-            self._where.suspect()
-            raise StoreError(f"only {told[1]} of {self.address.replicas} replicas have what must not be forgotten")
+        if wait:
+            self._followed(told[1], following, began, clock())
         return told[0]
 
-    def _circuit(self, key: bytes) -> Circuit:
+    def _circuit(self, key: bytes, what: str) -> Circuit:
         if self._closed:
             raise StoreError("the store is closed")
-        place = self._where.place(key)
-        if place not in self._circuits:
-            self._circuits[place] = Circuit()
-        return self._circuits[place]
+        name = self._where.place(key), what
+        if name not in self._circuits:
+            self._circuits[name] = Circuit()
+        return self._circuits[name]
+
+    def _wait(self, how: How, following: Circuit, now: float) -> list[Command]:
+        """What is sent behind the command. While replicas are known to be too few, nobody waits for them: who did
+        would keep a connection from those who only read."""
+        if not how.durable or not self.address.replicas:
+            return []
+        if how.anyway and following.open(now):
+            return [("WAIT", self.address.replicas, 1)]
+        following.enter(now)
+        return [("WAIT", self.address.replicas, int(min(REPLICAS_WITHIN, self.address.timeout / 2) * 1000))]
+
+    def _followed(self, count: int, following: Circuit, began: float, now: float) -> None:
+        if count >= self.address.replicas:
+            following.worked(now)
+            return
+        self._where.suspect()
+        error = StoreError(f"only {count} of {self.address.replicas} replicas have what must not be forgotten")
+        following.failed(error, began, now)
+        raise error
 
     async def _tried(
-        self, key: bytes, command: Command, repeat: bool, durable: bool, script: Script | None
+        self, key: bytes, command: Command, how: How, wait: list[Command], script: Script | None
     ) -> list[Reply]:
         """Asked once, or twice: where another server is pointed to, or asking again does no harm."""
         node, asking = await self._where.node(key), False
         for last in (False, True):
             try:
-                told = await self._sent(node, command, asking, durable, script)
+                told = await _sent(node, command, asking, wait, script)
             except (NotSent, Broken) as error:
                 self._where.suspect()
-                if last or (isinstance(error, Broken) and not repeat):
+                if last or (isinstance(error, Broken) and not how.repeat):
                     raise
                 node = await self._where.node(key)
                 continue
@@ -207,21 +207,6 @@ class Redis:
                 node = await self._where.node(key)
             else:
                 return told
-        return told
-
-    async def _sent(
-        self, node: Node, command: Command, asking: bool, durable: bool, script: Script | None
-    ) -> list[Reply]:
-        before: list[Command] = [("ASKING",)] if asking else []
-        after = [self._wait] if durable else []
-        whole = command if script is None else ("EVAL", script.text, *command[2:])
-        if script is not None and script in node.known:
-            told = (await node.run([*before, command, *after]))[len(before) :]
-            if not isinstance(told[0], NoScriptError):
-                return told
-        told = (await node.run([*before, whole, *after]))[len(before) :]
-        if script is not None and not isinstance(told[0], ResponseError):
-            node.known.add(script)
         return told
 
     async def _asked(self, node: Node, commands: list[Command]) -> list[Reply]:
@@ -257,8 +242,8 @@ class Redis:
 
     async def _greet(self, node: Node, wire: Wire) -> None:
         await wire.send_packed_command(wire.pack_commands([("ROLE",)]), check_health=False)
-        (role, *_) = await wire.read_response()
-        if role != b"master":
+        role = await wire.read_response()
+        if not isinstance(role, list) or role[:1] != [b"master"]:
             raise NotSent(f"Redis at {node} is no master")
         if self._policy_seen:
             return
@@ -273,6 +258,19 @@ class Redis:
                     f"Redis at {node} has maxmemory-policy {policy}: when it is full it forgets sessions and counts "
                     "of wrong guesses; set it to noeviction"
                 )
+
+
+async def _sent(node: Node, command: Command, asking: bool, wait: list[Command], script: Script | None) -> list[Reply]:
+    before: list[Command] = [("ASKING",)] if asking else []
+    whole = command if script is None else ("EVAL", script.text, *command[2:])
+    if script is not None and script in node.known:
+        told = (await node.run([*before, command, *wait]))[len(before) :]
+        if not isinstance(told[0], NoScriptError):
+            return told
+    told = (await node.run([*before, whole, *wait]))[len(before) :]
+    if script is not None and not isinstance(told[0], ResponseError):
+        node.known.add(script)
+    return told
 
 
 def _elsewhere(told: Reply) -> bool:

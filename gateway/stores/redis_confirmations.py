@@ -14,7 +14,8 @@ from gateway.errors import StoreError
 from gateway.policy.facts import Confirmation
 from gateway.stores.base import HoldLimits
 from gateway.stores.encoding import confirmation_of, confirmation_text
-from gateway.stores.redis_client import Redis, encoded, made, script
+from gateway.stores.redis_client import ANYWAY, DURABLE, REPEAT, Redis
+from gateway.stores.redis_values import encoded, made, script
 
 SLACK = 10_000
 """Milliseconds that a record outlives its time, by the server's clock; the gateway judges by its own."""
@@ -162,24 +163,24 @@ class RedisConfirmations:
         pending = self._pending(confirmation.session)
         size = "-" if sealed is None else str(len(sealed))
         most = (limits.pending, limits.per_session, limits.session_bytes)
-        before = await self._redis.eval(RESERVE, [pending], id, size, lifetime, *most, SLACK, repeat=True)
+        before = await self._redis.eval(RESERVE, [pending], id, size, lifetime, *most, SLACK, how=REPEAT)
         if before is None:
             return False
         if sealed is not None:
             values = (id, size, lifetime, confirmation.expires_at, limits.total_bytes, SLACK)
-            if not await self._redis.eval(HOLD, self._held, *values, repeat=True):
+            if not await self._redis.eval(HOLD, self._held, *values, how=REPEAT):
                 await self._undo(pending, id, before)
                 return False
         facts = (confirmation_text(confirmation), encoded(confirmation.session), encoded(confirmation.ticket))
         record = (*facts, confirmation.version, confirmation.expires_at, lifetime + SLACK)
         await self._redis.eval(PUT, [self._record(confirmation.id)], *record, *([] if sealed is None else [sealed]))
         if sealed is None and before and not before.endswith(b":-"):
-            await self._redis.eval(RELEASE, self._held, id, repeat=True)
+            await self._redis.eval(RELEASE, self._held, id, how=REPEAT)
         return True
 
     async def get(self, id: str, now: int) -> Confirmation | None:
         record = self._record(id)
-        facts, expires_at = await self._redis.run(record, "HMGET", record, "facts", "expires_at", repeat=True)
+        facts, expires_at = await self._redis.run(record, "HMGET", record, "facts", "expires_at", how=REPEAT)
         if facts is None or made(int, expires_at) <= now:
             return None
         return made(confirmation_of, facts)
@@ -194,7 +195,7 @@ class RedisConfirmations:
         return made(bool, changed)
 
     async def claim(self, id: str, ticket: str, now: int) -> tuple[Confirmation, bytes | None] | None:
-        found = await self._redis.eval(CLAIM, [self._record(id)], encoded(ticket), now, durable=True)
+        found = await self._redis.eval(CLAIM, [self._record(id)], encoded(ticket), now, how=DURABLE)
         if found is None:
             return None
         facts, sealed = made(tuple, found)
@@ -209,27 +210,27 @@ class RedisConfirmations:
         ids = [] if id is None else [encoded(id)]
         if session is not None:
             pending = self._pending(session)
-            ids += await self._redis.run(pending, "HKEYS", pending, repeat=True)
+            ids += await self._redis.run(pending, "HKEYS", pending, how=REPEAT)
         for each in ids:
             name = each.decode(errors="surrogatepass")
-            owner = await self._redis.eval(DROP, [self._record(name)], durable=True)
+            owner = await self._redis.eval(DROP, [self._record(name)], how=ANYWAY)
             if owner is not None:
                 await self._release(name, owner.decode(errors="surrogatepass"))
 
     async def held(self, now: int) -> tuple[int, int]:
-        count, size = made(tuple, await self._redis.eval(HELD, self._held[1:2], now, repeat=True))
+        count, size = made(tuple, await self._redis.eval(HELD, self._held[1:2], now, how=REPEAT))
         return count, size
 
     async def _release(self, id: str, session: str) -> None:
         pending = self._pending(session)
-        await self._redis.run(pending, "HDEL", pending, encoded(id), repeat=True)
-        await self._redis.eval(RELEASE, self._held, encoded(id), repeat=True)
+        await self._redis.run(pending, "HDEL", pending, encoded(id), how=REPEAT)
+        await self._redis.eval(RELEASE, self._held, encoded(id), how=REPEAT)
 
     async def _undo(self, pending: bytes, id: bytes, before: bytes) -> None:
         if before:
-            await self._redis.run(pending, "HSET", pending, id, before, repeat=True)
+            await self._redis.run(pending, "HSET", pending, id, before, how=REPEAT)
         else:
-            await self._redis.run(pending, "HDEL", pending, id, repeat=True)
+            await self._redis.run(pending, "HDEL", pending, id, how=REPEAT)
 
     def _record(self, id: str) -> bytes:
         return self._redis.key("confirmation", id)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import struct
 
-from gateway.stores.redis_client import Redis, made
+from gateway.stores.redis_client import DURABLE, Redis
+from gateway.stores.redis_values import made
 
 
 class RedisOnce:
@@ -20,7 +21,7 @@ class RedisOnce:
 
     async def pop(self, key: str, now: int) -> bytes | None:
         place = self._redis.key("once", key)
-        kept = await self._redis.run(place, "GETDEL", place, durable=True)
+        kept = await self._redis.run(place, "GETDEL", place, how=DURABLE)
         return None if kept is None else made(_value, kept, now)
 
 

@@ -15,8 +15,9 @@ from hashlib import sha256
 from gateway.policy.facts import Session
 from gateway.stores.base import SUPERSEDED_GRACE
 from gateway.stores.encoding import session_of, session_text
-from gateway.stores.redis_client import Redis, encoded, made, script
+from gateway.stores.redis_client import ANYWAY, DURABLE, REPEAT, How, Redis
 from gateway.stores.redis_node import Reply
+from gateway.stores.redis_values import encoded, made, script
 
 MANY = 8192
 """Ids and sessions whose ways are remembered."""
@@ -98,7 +99,7 @@ class RedisSessions:
     async def create(self, token_hash: bytes, session: Session, *, keep_until: int) -> None:
         lifetime = _lifetime(session.last_seen, keep_until)
         subject = _hashed(session.subject)
-        await self._index(subject, session.ref, lifetime, durable=True)
+        await self._index(subject, session.ref, lifetime, how=How(repeat=True, durable=True))
         record = self._record(session.ref)
         values = (token_hash, subject, session_text(session), session.last_seen, lifetime)
         await self._redis.eval(CREATE, [record], *values)
@@ -109,7 +110,7 @@ class RedisSessions:
         ref = self._refs.get(token_hash)
         if ref is None:
             pointer = self._pointer(token_hash)
-            found = await self._redis.run(pointer, "GET", pointer, repeat=True)
+            found = await self._redis.run(pointer, "GET", pointer, how=REPEAT)
             if found is None:
                 return None
             ref = made(_text, found)
@@ -125,7 +126,7 @@ class RedisSessions:
         await self._index(subject, session.ref, lifetime)
         values = (old, subject, new, now, session_text(session), session.last_seen, lifetime)
         swap = (self._channel, encoded(session.ref))
-        swapped = await self._redis.eval(ROTATE, [self._record(session.ref)], *values, *swap, durable=True)
+        swapped = await self._redis.eval(ROTATE, [self._record(session.ref)], *values, *swap, how=DURABLE)
         return made(_yes, swapped)
 
     async def touch(self, ref: str, last_seen: int, *, keep_until: int) -> None:
@@ -133,15 +134,15 @@ class RedisSessions:
         subject = self._subjects.get(ref)
         if subject is None:
             record = self._record(ref)
-            found = await self._redis.run(record, "HGET", record, "subject", repeat=True)
+            found = await self._redis.run(record, "HGET", record, "subject", how=REPEAT)
             if found is None:
                 return
             subject = made(_text, found)
             self._remember(ref, subject)
         await self._index(subject, ref, lifetime)
-        current = await self._redis.eval(TOUCH, [self._record(ref)], last_seen, lifetime, repeat=True)
+        current = await self._redis.eval(TOUCH, [self._record(ref)], last_seen, lifetime, how=REPEAT)
         if current is not None:
-            await self._redis.eval(LONGER, [self._pointer(current)], lifetime, repeat=True)
+            await self._redis.eval(LONGER, [self._pointer(current)], lifetime, how=REPEAT)
 
     async def revoke(self, *, ref: str | None = None, subject: str | None = None, keep: str | None = None) -> list[str]:
         if ref is not None:
@@ -175,32 +176,32 @@ class RedisSessions:
 
     async def _end(self, ref: str, subject: str) -> str | None:
         values = (subject, self._channel, encoded(ref))
-        owner = await self._redis.eval(REVOKE, [self._record(ref)], *values, durable=True)
+        owner = await self._redis.eval(REVOKE, [self._record(ref)], *values, how=ANYWAY)
         if owner is None:
             return None
         index = self._redis.key("subject", made(_text, owner))
-        await self._redis.run(index, "ZREM", index, encoded(ref), repeat=True)
+        await self._redis.run(index, "ZREM", index, encoded(ref), how=REPEAT)
         return ref
 
-    async def _index(self, subject: str, ref: str, lifetime: int, *, durable: bool = False) -> None:
+    async def _index(self, subject: str, ref: str, lifetime: int, *, how: How = REPEAT) -> None:
         # Twice as long: a failover may forget that it was made longer. That the name is there it must not, for on a
         # cluster the record may be elsewhere, and stay.
         index = self._redis.key("subject", subject)
         longer = max(2 * lifetime, lifetime + DAY)
-        await self._redis.eval(INDEX, [index], encoded(ref), longer, repeat=True, durable=durable)
+        await self._redis.eval(INDEX, [index], encoded(ref), longer, how=how)
 
     async def _of(self, subject: str) -> list[str]:
         index = self._redis.key("subject", _hashed(subject))
-        found = await self._redis.run(index, "ZRANGE", index, 0, -1, repeat=True)
+        found = await self._redis.run(index, "ZRANGE", index, 0, -1, how=REPEAT)
         return [made(_text, each) for each in found]
 
     async def _point(self, token_hash: bytes, ref: str, lifetime: int) -> None:
         pointer = self._pointer(token_hash)
-        await self._redis.run(pointer, "SET", pointer, encoded(ref), "PX", lifetime, repeat=True)
+        await self._redis.run(pointer, "SET", pointer, encoded(ref), "PX", lifetime, how=REPEAT)
 
     async def _read(self, ref: str) -> Reply:
         record = self._record(ref)
-        return await self._redis.run(record, "HMGET", record, *FIELDS, repeat=True)
+        return await self._redis.run(record, "HMGET", record, *FIELDS, how=REPEAT)
 
     def _remember(self, ref: str, subject: str) -> None:
         if len(self._subjects) >= MANY:

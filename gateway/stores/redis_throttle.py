@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from gateway.stores.base import Limit, Taken
-from gateway.stores.redis_client import Redis, made, script
+from gateway.stores.redis_client import DURABLE, Redis
+from gateway.stores.redis_values import made, script
 
 # Numbers of time are kept as they were written: Lua would shorten them.
 TAKE = script("""
@@ -45,7 +46,7 @@ class RedisThrottle:
             TAKE,
             [self._key(key)],
             *(repr(now), limit.free, limit.first_wait, limit.longest, repr(now + limit.window), limit.window * 1000),
-            durable=True,
+            how=DURABLE,
         )
         return made(Taken, *told)
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from bisect import bisect
+from collections import Counter
 from collections.abc import Callable
 from typing import Protocol
 
@@ -187,10 +188,11 @@ class Cluster:
         within = self._address.timeout / SHARE
         asked = list(dict.fromkeys((*self._owners, *self._address.hosts)))
         told = await asyncio.gather(*(ask(self._dialer.data(*each), command, within) for each in asked))
-        maps = [_slots(each, host) for each, (host, _) in zip(told, asked, strict=True)]
-        best = max(maps, key=len)
-        if not best:
+        maps = Counter(_slots(each, host) for each, (host, _) in zip(told, asked, strict=True))
+        del maps[()]
+        if not maps:
             raise NotSent(f"no node of the cluster answers and knows its slots{_why(self._dialer, told)}")
+        ((best, _),) = maps.most_common(1)
         self._starts = [start for start, _ in best]
         self._owners = [place for _, place in best]
         for place in set(self._nodes) - set(self._owners):
@@ -201,12 +203,12 @@ def _why(dialer: Dialer, told: list[Reply]) -> str:
     return next((f": {dialer.said(each)}" for each in told if isinstance(each, Exception)), "")
 
 
-def _slots(told: Reply, host: str) -> list[tuple[int, Place]]:
+def _slots(told: Reply, host: str) -> tuple[tuple[int, Place], ...]:
     """Where each range of slots begins, and whose it is. A node may not know its own name: then it is `host`."""
     if not isinstance(told, list):
-        return []
+        return ()
     try:
         found = [(int(start), ((master[0] or b"").decode() or host, int(master[1]))) for start, _, master, *_ in told]
     except (ValueError, TypeError, IndexError, AttributeError):
-        return []
-    return sorted(found)
+        return ()
+    return tuple(sorted(found))

@@ -205,3 +205,37 @@ async def test_scripts_that_a_server_forgot_are_sent_again(own: Server) -> None:
         for tries in range(1, 4):
             own.say("SCRIPT", "FLUSH")
             assert (await state.throttle.take("ada", NOW, Limit(free=9))).tries == tries
+
+
+async def test_while_replicas_are_too_few_nothing_is_lost_and_nothing_waits(own: Server) -> None:
+    url = own.url()
+    async with opened(url) as before:
+        await before.sessions.create(KEY, ADA, keep_until=KEEP)
+        await before.sessions.create(b"b" * 32, replace(ADA, ref="ref-b"), keep_until=KEEP)
+        await before.confirmations.put(ASKED, b"sealed", HoldLimits())
+    async with opened(f"{url}&replicas=1&connections=2") as state:
+        assert 0.9 < await seconds(state.once.pop("key", NOW)) < 1 + SLOW
+        began = time.monotonic()
+        for _ in range(10):
+            with pytest.raises(StoreError, match="0 of 1 replicas"):
+                await state.confirmations.claim("c", "t", NOW)
+            assert await state.sessions.get(KEY, NOW) == ADA
+        with pytest.raises(StoreError, match="0 of 1 replicas"):
+            await state.sessions.revoke(subject="ada")
+        assert time.monotonic() - began < 1 + SLOW  # one of them may have tried again
+        assert await state.sessions.get(KEY, NOW) is None  # an end is an end, here at least
+        assert await state.sessions.get(b"b" * 32, NOW) is None
+        with server(own.folder, "--replicaof", f"127.0.0.1 {own.port}", "--repl-diskless-sync-delay", "0"):
+            await durable(state)
+            assert await state.once.pop("key", NOW) is None
+
+
+async def durable(state: State) -> None:
+    """Return when a replica is there."""
+    async with asyncio.timeout(20):
+        while True:
+            try:
+                await state.once.pop("nothing", NOW)
+                return
+            except StoreError:
+                await asyncio.sleep(0.05)
