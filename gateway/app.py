@@ -44,6 +44,7 @@ class Gateway:
         self._now = Assembly(load(path, env=os.environ), self._audit, self._renderer)
         self._listening = self._now.settings.listen
         self._retired: list[tuple[Assembly, float]] = []
+        self._reloaded = asyncio.Event()
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         if scope["type"] == "lifespan":
@@ -61,6 +62,7 @@ class Gateway:
             return
         self._retired.append((self._now, asyncio.get_running_loop().time() + DRAIN))
         self._now = fresh
+        self._reloaded.set()
         for line in report.warnings:
             complain(f"warning: {line}")
         if fresh.settings.listen != self._listening:
@@ -74,10 +76,11 @@ class Gateway:
         gc.freeze()  # what stands here stays; looking through it again and again was a fifth of a request
         gc.set_threshold(20_000, 50, 100)
         async with asyncio.TaskGroup() as tasks:
-            housekeeping = tasks.create_task(self._housekeeping())
+            running = [tasks.create_task(self._housekeeping()), tasks.create_task(self._listen())]
             await send({"type": "lifespan.startup.complete"})
             await receive()
-            housekeeping.cancel()
+            for task in running:
+                task.cancel()
         await self._release(float("inf"))
         await self._now.close()
         await send({"type": "lifespan.shutdown.complete"})
@@ -94,6 +97,18 @@ class Gateway:
                     await self._now.state.life.purge(int(time.time()))  # noqa: TID251
             except StoreError as error:
                 complain(f"the state store does not answer: {error}")
+
+    async def _listen(self) -> None:
+        """Forget what is remembered of a session when another worker ends it; on the state that is at work."""
+        while True:
+            self._reloaded.clear()
+            async with asyncio.TaskGroup() as tasks:
+                listening = tasks.create_task(self._now.state.life.listen(self._heard))
+                await self._reloaded.wait()
+                listening.cancel()
+
+    def _heard(self, ref: str | None) -> None:
+        self._now.sessions.forget(ref)
 
     async def _release(self, until: float) -> None:
         """Close configurations whose last requests have had their time."""

@@ -12,6 +12,7 @@ from pkgutil import resolve_name
 from typing import Any, cast
 
 from gateway.audit import Audit
+from gateway.config import redis_urls
 from gateway.config.settings import App, Settings
 from gateway.directory.base import Directory
 from gateway.edge.cookies import Cookies
@@ -43,7 +44,10 @@ from gateway.verifiers.passkey import PasskeyVerifier
 from gateway.verifiers.password import PasswordVerifier
 from gateway.verifiers.totp import TotpVerifier
 
-STATES = {"sqlite": "gateway.stores.sqlite:open_state"}
+STATES = {
+    "sqlite": "gateway.stores.sqlite:open_state",
+    **dict.fromkeys(redis_urls.SCHEMES, "gateway.stores.redis:open_state"),
+}
 DIRECTORIES = {
     "sqlite": "gateway.directory.sqlite:open_directory",
     "postgresql": "gateway.directory.postgresql:open_directory",
@@ -54,7 +58,7 @@ MIGRATIONS = {"sqlite": "gateway.directory.sqlite:migrate", "postgresql": "gatew
 
 def open_state(settings: Settings) -> State:
     """The state store that the settings name. Raises StoreError."""
-    return cast(State, _opened(STATES, settings.state))
+    return cast(State, _opened(STATES, settings.state, complain=complain))
 
 
 def open_directory(settings: Settings, complain: Callable[[str], None] = lambda words: None) -> Directory:

@@ -8,6 +8,9 @@ from playwright.sync_api import Browser
 from tests.support.browser import chromium
 from tests.support.echo import Echo
 from tests.support.postgres import Postgres, postgres
+from tests.support.redis_servers import redis_cluster, redis_sentinels, redis_server, valkey_server
+
+__all__ = ["browser", "echo", "postgres", "redis_cluster", "redis_sentinels", "redis_server", "valkey_server"]
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from gateway.config import postgresql_urls, values
+from gateway.config import postgresql_urls, redis_urls, values
 from gateway.config.advice_login import login_advice
 from gateway.config.complaints import Complaint
 from gateway.config.lines import Place
@@ -57,6 +57,11 @@ def _gateway(file: File, settings: Settings) -> Iterator[Complaint]:
     for secret in file.gateway.secret:
         if secret.file is not None and _mode(secret.file) & (stat.S_IRGRP | stat.S_IROTH):
             yield Complaint(("gateway", "secret"), f"{secret.file} can be read by others; chmod 600 it")
+    if settings.state.startswith(redis_urls.SCHEMES):
+        address = redis_urls.parse(settings.state)
+        if not address.tls and not all(is_local(f"[{host}]" if ":" in host else host) for host, _ in address.hosts):
+            text = "is not on this machine, and not encrypted: write rediss, or keep everybody else off that network"
+            yield Complaint(("gateway", "state"), text)
     for key, store in (("state", settings.state), ("directory", settings.directory)):
         scheme, _, place = store.partition(":")
         folder = Path(place).parent

@@ -188,7 +188,9 @@ def _is_secret(detail: ErrorDetails) -> bool:
     said = str(detail["input"])
     if detail["loc"][:2] == ("gateway", "secret"):
         return not said.startswith(("env:", "file:"))
-    return detail["loc"][:2] in (("gateway", "state"), ("gateway", "directory")) and ("@" in said or "password" in said)
+    return detail["loc"][:2] in (("gateway", "state"), ("gateway", "directory")) and any(
+        sign in said for sign in ("@", "?", "password")
+    )
 
 
 def _shown(value: object) -> str:

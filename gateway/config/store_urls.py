@@ -11,10 +11,11 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from gateway.config import redis_urls
 from gateway.config.postgresql_urls import on_a_socket, postgresql_fault
 from gateway.config.secrets import read_secret
 
-STATES = ("redis", "rediss", "redis+sentinel", "rediss+sentinel", "redis+cluster", "rediss+cluster")
+STATES = redis_urls.SCHEMES
 DIRECTORIES = ("postgresql",)
 EXAMPLES = {STATES: "redis://127.0.0.1:6379", DIRECTORIES: "postgresql://127.0.0.1/gateway"}
 
@@ -36,22 +37,34 @@ def store(engines: tuple[str, ...]) -> Check:
         if not colon or scheme not in engines:
             raise ValueError(f"{said}names no store; write for example {example}")
         try:
-            parts = urlsplit(address)
-        except ValueError:
-            parts = urlsplit("")
-        if not (parts.netloc.rpartition("@")[2] or (scheme == "postgresql" and on_a_socket(parts))):
-            raise ValueError(f"{said}names no host; write for example {example}")
-        if parts.password and not kept:
+            secret = _secret(address)
+        except ValueError as error:
+            raise ValueError(f"{said}{error}") from None
+        if secret and not kept:
             raise ValueError(
                 "has a password in it, and secrets have no place in this file; "
                 'put the whole address elsewhere, and write "env:NAME" or "file:PATH"'
             )
-        fault = postgresql_fault(parts) if scheme == "postgresql" else ""
+        fault = postgresql_fault(urlsplit(address)) if scheme == "postgresql" else ""
         if fault:
             raise ValueError(f"{said}{fault}")
         return address
 
     return check
+
+
+def _secret(address: str) -> bool:
+    """Whether an address has a password in it. Raises ValueError, with what to write instead."""
+    if address.startswith(redis_urls.SCHEMES):
+        return redis_urls.parse(address).secret
+    example = f'write for example "{EXAMPLES[DIRECTORIES]}"'
+    try:
+        parts = urlsplit(address)
+    except ValueError:
+        parts = urlsplit("")
+    if not (parts.netloc.rpartition("@")[2] or on_a_socket(parts)):
+        raise ValueError(f"names no host; {example}")
+    return bool(parts.password)
 
 
 def _file(name: str, folder: Path) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import hashlib
 import re
@@ -41,6 +42,9 @@ def new_token() -> bytes:
 MANY = 4096
 """Sessions remembered at once."""
 
+AT_ONCE = 8
+"""Sessions whose activity is written down at once."""
+
 RECENT = 1.0
 """Seconds that what was read of a session serves ordinary requests; the sensitive ones read the store (law 6)."""
 
@@ -54,14 +58,16 @@ class Sessions:
         self._touched: dict[str, int] = {}
         self._coarse = min(60, life.idle // 10)
         self._recent: dict[bytes, tuple[float, Found]] = {}
+        self._heard = 0
 
     async def recent(self, token: bytes, app: str, now: float) -> Found | None:
         """The same as `find`, for requests that may be answered from what was read within the last second."""
         read_at, found = self._recent.get(token, (0.0, None))
         if found is not None and 0 <= now - read_at < RECENT and found.session.app == app:
             return found
+        heard = self._heard
         found = await self.find(token, app, int(now))
-        if found is not None and found.alive and not found.session.superseded:
+        if found is not None and found.alive and not found.session.superseded and heard == self._heard:
             if len(self._recent) >= MANY:
                 self._recent.clear()
             self._recent[token] = now, found
@@ -78,17 +84,26 @@ class Sessions:
         session = self._seen(session)
         return Found(session, key, self._lives(session, now))
 
+    def forget(self, ref: str | None) -> None:
+        """Another worker ended or renewed that session, None: any. What is being read now may be older than that."""
+        self._heard += 1
+        if ref is None:
+            self._recent.clear()
+        for token in [token for token, (_, found) in self._recent.items() if found.session.ref == ref]:
+            del self._recent[token]
+
     def touch(self, session: Session, now: int) -> None:
         """Note activity; written down later, and no more often than idle time needs."""
         if now - session.last_seen > self._coarse:
             self._touched[session.ref] = now
 
     async def flush(self) -> None:
-        """Write down the activity noted since the last flush."""
-        for ref, seen in tuple(self._touched.items()):
-            await self._state.sessions.touch(ref, seen, keep_until=seen + REMEMBERED)
-            if self._touched.get(ref) == seen:
-                del self._touched[ref]
+        """Write down the activity noted since the last flush, some of it at once: a store may be far away."""
+        noted = tuple(self._touched.items())
+        for n in range(0, len(noted), AT_ONCE):
+            work = (self._write_down(*each) for each in noted[n : n + AT_ONCE])
+            for failed in filter(None, await asyncio.gather(*work, return_exceptions=True)):
+                raise failed
 
     async def open(
         self, app: str, subject: str, events: tuple[AuthEvent, ...], *, address: str, agent: str, now: int
@@ -112,7 +127,8 @@ class Sessions:
 
     async def alive(self, session: Session, now: int) -> bool:
         """Whether it still exists and has not run out, whatever its id is by now."""
-        return any(each.ref == session.ref for each in await self.of(session.subject, now))
+        found = await self._state.sessions.find(ref=session.ref, subject=session.subject)
+        return any(self._lives(self._seen(each), now) for each in found)
 
     async def of(self, subject: str, now: int) -> list[Session]:
         """Those of one person that have not run out, latest seen first."""
@@ -127,6 +143,11 @@ class Sessions:
             self._touched.pop(each, None)
             await self._state.confirmations.drop(session=each)
         return ended
+
+    async def _write_down(self, ref: str, seen: int) -> None:
+        await self._state.sessions.touch(ref, seen, keep_until=seen + REMEMBERED)
+        if self._touched.get(ref) == seen:
+            del self._touched[ref]
 
     def _seen(self, session: Session) -> Session:
         """With the activity that is not written down yet."""

@@ -6,6 +6,7 @@ argument: stores own no clock. Each call is atomic, across workers and replicas.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
@@ -38,8 +39,8 @@ class SessionStore(Protocol):
         """End one session, or all of a subject but `keep` (a ref). The refs that were ended."""
         ...
 
-    async def find(self, *, subject: str | None = None) -> list[Session]:
-        """All sessions, or those of one subject, latest seen first; expired ones included."""
+    async def find(self, *, ref: str | None = None, subject: str | None = None) -> list[Session]:
+        """All sessions, or the one of a ref, or those of one subject, latest seen first; expired ones included."""
         ...
 
 
@@ -76,6 +77,10 @@ class ConfirmationStore(Protocol):
 
     async def drop(self, *, id: str | None = None, session: str | None = None) -> None:
         """Forget one, or all of a session. Unknown ids are fine."""
+        ...
+
+    async def held(self, now: int) -> tuple[int, int]:
+        """How many requests are held now, and the bytes of their sealed bodies."""
         ...
 
 
@@ -136,6 +141,10 @@ class State:
     life: StateLife
 
 
+Heard = Callable[[str | None], None]
+"""Told the ref of a session that ended or changed its id; None: any may have, for some were not heard of."""
+
+
 class StateLife(Protocol):
     """Opening is done by the constructor of an implementation; this is the rest."""
 
@@ -145,6 +154,13 @@ class StateLife(Protocol):
 
     async def purge(self, now: int) -> None:
         """Delete what has expired. Called from time to time; a no-op where the engine does it itself."""
+        ...
+
+    async def listen(self, heard: Heard) -> None:
+        """Tell what other workers do to sessions, until it is cancelled. Returns at once where the engine tells nobody.
+
+        A courtesy: who hears nothing has to look.
+        """
         ...
 
     async def close(self) -> None: ...

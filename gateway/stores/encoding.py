@@ -9,7 +9,7 @@ import json
 from collections.abc import Iterable
 from dataclasses import asdict
 
-from gateway.policy.facts import AuthEvent, Confirmation
+from gateway.policy.facts import AuthEvent, Confirmation, Session
 
 
 def events_text(events: Iterable[AuthEvent]) -> str:
@@ -20,6 +20,22 @@ def events_text(events: Iterable[AuthEvent]) -> str:
 def events_of(text: str) -> tuple[AuthEvent, ...]:
     """The events of a session."""
     return tuple(_event(**each) for each in json.loads(text))
+
+
+def session_text(session: Session) -> str:
+    """What `session_of` reads: all that stays as it is until the next authentication."""
+    fields = asdict(session)
+    del fields["last_seen"], fields["superseded"]
+    return json.dumps(fields)
+
+
+def session_of(text: str | bytes, last_seen: int, *, superseded: bool) -> Session:
+    """All of it."""
+    fields = json.loads(text)
+    events = tuple(_event(**each) for each in fields.pop("events"))
+    if type(fields["signed_in_at"]) is not int:
+        raise TypeError("signed_in_at is no whole number")
+    return Session(**fields, last_seen=last_seen, events=events, superseded=superseded)
 
 
 def confirmation_text(confirmation: Confirmation) -> str:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Callable
 from pathlib import Path
 
 from gateway.sqlite import Database
 from gateway.stores import sqlite_confirmations, sqlite_once, sqlite_sessions, sqlite_throttle
-from gateway.stores.base import State
+from gateway.stores.base import Heard, State
 from gateway.stores.sqlite_confirmations import SqliteConfirmations
 from gateway.stores.sqlite_once import SqliteOnce
 from gateway.stores.sqlite_sessions import SqliteSessions
@@ -25,8 +26,11 @@ EXPIRED = (
 )
 
 
-def open_state(path: Path | str) -> State:
-    """Open the file, making it when it is not there, readable by its owner alone. Raises StoreError."""
+def open_state(path: Path | str, *, complain: Callable[[str], None] | None = None) -> State:
+    """Open the file, making it when it is not there, readable by its owner alone. Raises StoreError.
+
+    There is nothing to `complain` of.
+    """
     database = Database(path, VERSIONS, synchronous="NORMAL")
     return State(
         SqliteSessions(database),
@@ -49,6 +53,9 @@ class SqliteLife:
 
     async def purge(self, now: int) -> None:
         await self._db.write(lambda db: _purge(db, now))
+
+    async def listen(self, heard: Heard) -> None:
+        """A file tells nobody; and is read for next to nothing."""
 
     async def close(self) -> None:
         await self._db.close()

@@ -38,9 +38,10 @@ BY_CURRENT = """
     SELECT ref, app, subject, signed_in_at, last_seen, events, address, agent, FALSE
     FROM sessions WHERE token_hash = ?
 """
+# A clock that is set back must not give the old id more time.
 BY_SUPERSEDED = """
     SELECT ref, app, subject, signed_in_at, last_seen, events, address, agent, TRUE
-    FROM sessions WHERE superseded_hash = ? AND superseded_at + ? > ?
+    FROM sessions WHERE superseded_hash = ? AND abs(? - superseded_at) < ?
 """
 ROTATE = """
     UPDATE sessions SET
@@ -53,12 +54,11 @@ REVOKE_ONE = "DELETE FROM sessions WHERE ref = ? AND subject = coalesce(?, subje
 REVOKE_ALL = "DELETE FROM sessions WHERE subject = ? AND ref IS NOT ? RETURNING ref"
 FIND = """
     SELECT ref, app, subject, signed_in_at, last_seen, events, address, agent, FALSE
-    FROM sessions ORDER BY last_seen DESC, ref
+    FROM sessions WHERE {} ORDER BY last_seen DESC, ref
 """
-FIND_BY_SUBJECT = """
-    SELECT ref, app, subject, signed_in_at, last_seen, events, address, agent, FALSE
-    FROM sessions WHERE subject = ? ORDER BY last_seen DESC, ref
-"""
+FIND_ALL = FIND.format("TRUE")
+FIND_ONE = FIND.format("ref = ? AND subject = coalesce(?, subject)")
+FIND_BY_SUBJECT = FIND.format("subject = ?")
 
 
 class SqliteSessions:
@@ -72,7 +72,7 @@ class SqliteSessions:
 
     async def get(self, token_hash: bytes, now: int) -> Session | None:
         current = self._db.one(_session, BY_CURRENT, token_hash)
-        return current or self._db.one(_session, BY_SUPERSEDED, token_hash, SUPERSEDED_GRACE, now)
+        return current or self._db.one(_session, BY_SUPERSEDED, token_hash, now, SUPERSEDED_GRACE)
 
     async def rotate(self, old: bytes, new: bytes, session: Session, *, now: int, keep_until: int) -> bool:
         return await self._db.change(ROTATE, new, *_columns(session), keep_until, now, old) == 1
@@ -84,10 +84,12 @@ class SqliteSessions:
         sql, values = (REVOKE_ALL, (subject, keep)) if ref is None else (REVOKE_ONE, (ref, subject, keep))
         return await self._db.write(lambda db: [ended for (ended,) in db.execute(sql, values).fetchall()])
 
-    async def find(self, *, subject: str | None = None) -> list[Session]:
-        if subject is None:
-            return self._db.all(_session, FIND)
-        return self._db.all(_session, FIND_BY_SUBJECT, subject)
+    async def find(self, *, ref: str | None = None, subject: str | None = None) -> list[Session]:
+        if ref is not None:
+            return self._db.all(_session, FIND_ONE, ref, subject)
+        if subject is not None:
+            return self._db.all(_session, FIND_BY_SUBJECT, subject)
+        return self._db.all(_session, FIND_ALL)
 
 
 def _columns(session: Session) -> tuple[Value, ...]:

@@ -53,6 +53,11 @@ def test_a_directory_that_is_known_for_certain_is_met_with_silence(warnings, dir
     assert warnings(PUBLIC, f"{PUBLIC}\n{directory}") == []
 
 
+@pytest.mark.parametrize("state", ["redis://127.0.0.1", "redis://[::1]", "redis+cluster://localhost", "rediss://h"])
+def test_a_state_elsewhere_is_met_with_silence_where_nobody_can_listen(state, warnings):
+    assert warnings(PUBLIC, f'{PUBLIC}\nstate = "{state}"') == []
+
+
 ADVICE = [
     (
         PUBLIC,
@@ -63,6 +68,8 @@ ADVICE = [
     (PUBLIC, 'public_url = "http://notes.example"', "routes.toml:2: gateway.public_url: is not https"),
     (PUBLIC, 'public_url = "https://notes.example"', "gateway.trusted_proxies: is empty, and something in front must"),
     (PUBLIC, PUBLIC + '\ntrusted_proxies = ["::/0"]', "gateway.trusted_proxies: believes everybody"),
+    (PUBLIC, PUBLIC + '\nstate = "redis://10.0.0.5"', "gateway.state: is not on this machine, and not encrypted"),
+    (PUBLIC, PUBLIC + '\nstate = "redis+cluster://localhost,h"', "gateway.state: is not on this machine, and not encr"),
     (UPSTREAM, UPSTREAM + '\nhost = "other.localhost"', "gateway.public_url: names a host that no app has"),
     (UPSTREAM, 'upstream = "http://10.0.0.5:80"', "routes.toml:6: app[0].upstream: is not on this machine"),
     (UPSTREAM, UPSTREAM + '\npublic = ["/account/**"]', 'route[0].path: is partly inside public "/account/**"'),

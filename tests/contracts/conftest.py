@@ -4,32 +4,46 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterator
-from pathlib import Path
 
 import pytest
 
-from gateway.directory import postgresql, sqlite
+from gateway.directory import postgresql
+from gateway.directory import sqlite as sqlite_directory
 from gateway.directory.base import Directory
 from gateway.directory.postgresql import migrate
+from gateway.stores import redis, sqlite
 from gateway.stores.base import State
-from gateway.stores.sqlite import open_state
 from tests.support.coroutines import pytest_pyfunc_call, runner
 from tests.support.postgres import Postgres
 
 __all__ = ["directory", "pytest_pyfunc_call", "runner", "state"]
 
-STATES: dict[str, Callable[[Path], State]] = {
-    "sqlite": lambda folder: open_state(folder / "state.db"),
+
+def on(name: str, query: str = "") -> Callable[[pytest.FixtureRequest], State]:
+    """The store on the servers of that fixture."""
+
+    def opened(request: pytest.FixtureRequest) -> State:
+        return redis.open_state(request.getfixturevalue(name).url(query), complain=pytest.fail)
+
+    return opened
+
+
+STATES: dict[str, Callable[[pytest.FixtureRequest], State]] = {
+    "sqlite": lambda request: sqlite.open_state(request.getfixturevalue("tmp_path") / "state.db"),
+    "redis": on("redis_server"),
+    "valkey": on("valkey_server"),
+    "sentinel": on("redis_sentinels"),
+    "cluster": on("redis_cluster", "&replicas=0"),
 }
 DIRECTORIES: dict[str, Callable[[pytest.FixtureRequest], Directory]] = {
-    "sqlite": lambda request: sqlite.open_directory(request.getfixturevalue("tmp_path") / "directory.db"),
+    "sqlite": lambda request: sqlite_directory.open_directory(request.getfixturevalue("tmp_path") / "directory.db"),
     "postgresql": lambda request: postgresql.open_directory(request.getfixturevalue("migrated")),
 }
 
 
 @pytest.fixture(params=STATES)
-def state(request: pytest.FixtureRequest, runner: asyncio.Runner, tmp_path: Path) -> Iterator[State]:
-    opened = STATES[request.param](tmp_path)
+def state(request: pytest.FixtureRequest, runner: asyncio.Runner) -> Iterator[State]:
+    opened = STATES[request.param](request)
     yield opened
     runner.run(opened.life.close())
 

@@ -226,3 +226,31 @@ async def test_what_was_claimed_or_dropped_leaves_its_room(confirmations: Confir
     await confirmations.claim("claimed", "t", NOW)
     await confirmations.drop(id="dropped")
     assert await confirmations.put(PLAIN, bytes(100), limits)
+
+
+async def test_what_is_held_now_is_counted(confirmations: ConfirmationStore) -> None:
+    assert await confirmations.held(NOW) == (0, 0)
+    for id, session, sealed, lifetime in [
+        ("a", "ada", bytes(50), 600),
+        ("b", "ada", b"", 600),
+        ("c", "ben", bytes(7), 300),
+        ("d", "ben", None, 600),
+    ]:
+        asked = replace(PLAIN, id=id, session=session, ticket="t", expires_at=NOW + lifetime)
+        assert await confirmations.put(asked, sealed, LIMITS)
+    assert await confirmations.held(NOW) == (3, 57)
+    assert await confirmations.held(NOW + 300) == (2, 50)
+    await confirmations.claim("a", "t", NOW)
+    await confirmations.drop(session="ben")
+    assert await confirmations.held(NOW) == (1, 0)
+    await confirmations.put(replace(PLAIN, id="b", session="ada"), None, LIMITS)
+    assert await confirmations.held(NOW) == (0, 0)
+
+
+async def test_what_has_no_room_is_not_counted(confirmations: ConfirmationStore) -> None:
+    limits = HoldLimits(total_bytes=100)
+    assert await confirmations.put(PLAIN, bytes(90), limits)
+    for n in range(3):
+        assert not await confirmations.put(replace(PLAIN, id=f"{n}"), bytes(11), limits)
+    assert await confirmations.held(NOW) == (1, 90)
+    assert await confirmations.put(replace(PLAIN, id="d"), bytes(10), limits)

@@ -168,3 +168,34 @@ async def test_sessions_are_listed_latest_seen_first(sessions: SessionStore) -> 
     assert [session.ref for session in await sessions.find(subject="ada")] == ["3", "1", "4"]
     assert [session.ref for session in await sessions.find()] == ["3", "2", "1", "4"]
     assert await sessions.find(subject="nobody") == []
+
+
+@pytest.mark.parametrize(
+    ("whom", "found"),
+    [
+        ({"ref": "ada-1"}, ["ada-1"]),
+        ({"ref": "ada-1", "subject": "ada"}, ["ada-1"]),
+        ({"ref": "ada-1", "subject": "ben"}, []),
+        ({"ref": "ada-3"}, []),
+        ({"ref": ""}, []),
+        ({"subject": "ada"}, ["ada-1", "ada-2"]),
+    ],
+)
+async def test_one_session_is_found_by_its_name(sessions: SessionStore, whom: dict[str, str], found: list[str]) -> None:
+    for ref in ("ada-1", "ada-2", "ben-1"):
+        await sessions.create(key(ref), replace(ADA, ref=ref, subject=ref[:3]), keep_until=KEEP)
+    assert [session.ref for session in await sessions.find(**whom)] == found
+
+
+async def test_its_name_finds_a_session_whatever_its_id_is_by_now(sessions: SessionStore) -> None:
+    await sessions.create(key("old"), ADA, keep_until=KEEP)
+    confirmed = replace(ADA, events=(PASSWORD, TOTP))
+    await sessions.rotate(key("old"), key("new"), confirmed, now=NOW, keep_until=KEEP)
+    assert await sessions.find(ref="ref-a") == [confirmed]
+
+
+async def test_an_old_id_gets_no_more_time_from_a_clock_that_is_set_back(sessions: SessionStore) -> None:
+    await sessions.create(key("old"), ADA, keep_until=KEEP)
+    await sessions.rotate(key("old"), key("new"), ADA, now=NOW, keep_until=KEEP)
+    assert await sessions.get(key("old"), NOW - 3600) is None
+    assert await sessions.get(key("new"), NOW - 3600) == ADA

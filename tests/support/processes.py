@@ -173,7 +173,9 @@ def _config(folder: Path) -> list[str]:
     return ["--config", str(folder / "routes.toml")]
 
 
-def write_config(folder: Path, port: int, routes: str, extra: str = "") -> None:
+def write_config(
+    folder: Path, port: int, routes: str, extra: str = "", *, state: str = "sqlite:gateway-state.db"
+) -> None:
     """routes.toml: a `[gateway]` table for this folder and port, `extra` lines in it, then `routes` as given."""
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "gateway.secret").write_text(os.urandom(32).hex())
@@ -183,7 +185,7 @@ def write_config(folder: Path, port: int, routes: str, extra: str = "") -> None:
 [gateway]
 listen = "127.0.0.1:{port}"
 public_url = "http://localhost:{port}"
-state = "sqlite:gateway-state.db"
+state = "{state}"
 directory = "sqlite:gateway.db"
 secret = "file:gateway.secret"
 {extra}
