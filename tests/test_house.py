@@ -13,7 +13,7 @@ import pytest
 
 HOUSE = Path(__file__).parents[1] / "gateway"
 FLOORS = [
-    {"errors", "policy"},
+    {"errors", "policy", "timing"},
     {"config", "sqlite"},
     {"stores", "directory", "verifiers", "identity", "audit", "metrics"},
     {"flows"},

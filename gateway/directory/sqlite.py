@@ -9,13 +9,14 @@ from gateway.directory.base import Directory
 from gateway.directory.sqlite_credentials import SqliteCredentials
 from gateway.directory.sqlite_people import SqlitePeople
 from gateway.sqlite import Database
+from gateway.timing import Timed, untimed
 
 VERSIONS = ((*sqlite_people.SCHEMA, *sqlite_credentials.SCHEMA),)
 
 
-def open_directory(path: Path | str) -> Directory:
+def open_directory(path: Path | str, *, timed: Timed = untimed) -> Directory:
     """Open the file, making it when it is not there, readable by its owner alone. Raises StoreError."""
-    database = Database(path, VERSIONS, synchronous="FULL")
+    database = Database(path, VERSIONS, synchronous="FULL", timed=timed)
     return Directory(SqlitePeople(database), SqliteCredentials(database), SqliteLife(database))
 
 

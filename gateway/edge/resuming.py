@@ -79,15 +79,20 @@ class Resuming:
         used = [visit.gate.cookies.clear(_name(confirmation.id))]
         body = Body.of(held.body, receive)
         again.note("resume", Reason.RESUMED, routes=list(confirmation.routes))
+        fate = "failed"
         try:
             await self._judge(again, body, scope, send, own=confirmation.events, fresh_connection=True, extra=used)
+            fate = "resumed"
         except UpstreamUnreachable:
             ticket = await visit.gate.stepup.restore(confirmation, held, int(visit.request.now))
             kept = [ticket_cookie(visit.gate.cookies, confirmation, ticket)] if ticket else used
-            await unsent(again, confirmation, "kept" if ticket else "lost", 502, send, kept)
+            fate = "kept" if ticket else "lost"
+            await unsent(again, confirmation, fate, 502, send, kept)
         except (UpstreamBroken, UpstreamTimeout) as error:
-            status = 504 if isinstance(error, UpstreamTimeout) else 502
-            await unsent(again, confirmation, "unknown", status, send, used)
+            status, fate = 504 if isinstance(error, UpstreamTimeout) else 502, "unknown"
+            await unsent(again, confirmation, fate, status, send, used)
+        finally:
+            visit.gate.counts.resumed(fate if fate in ("resumed", "failed") else f"unsent-{fate}")
 
 
 def _request(live: Request, held: HeldRequest) -> Request:

@@ -78,6 +78,10 @@ class ConfirmationStore(Protocol):
         """Forget one, or all of a session. Unknown ids are fine."""
         ...
 
+    async def held(self, now: int) -> tuple[int, int]:
+        """How many requests are held now, and the bytes of their sealed bodies."""
+        ...
+
 
 class Taken(NamedTuple):
     """`wait` > 0: refused, try again in that many seconds, nothing was counted. Else: go, as try `tries`."""

@@ -12,6 +12,7 @@ from gateway.stores.sqlite_confirmations import SqliteConfirmations
 from gateway.stores.sqlite_once import SqliteOnce
 from gateway.stores.sqlite_sessions import SqliteSessions
 from gateway.stores.sqlite_throttle import SqliteThrottle
+from gateway.timing import Timed, untimed
 
 VERSIONS = (
     (*sqlite_sessions.SCHEMA, *sqlite_confirmations.SCHEMA, *sqlite_throttle.SCHEMA, *sqlite_once.SCHEMA),
@@ -25,9 +26,9 @@ EXPIRED = (
 )
 
 
-def open_state(path: Path | str) -> State:
+def open_state(path: Path | str, *, timed: Timed = untimed) -> State:
     """Open the file, making it when it is not there, readable by its owner alone. Raises StoreError."""
-    database = Database(path, VERSIONS, synchronous="NORMAL")
+    database = Database(path, VERSIONS, synchronous="NORMAL", timed=timed)
     return State(
         SqliteSessions(database),
         SqliteConfirmations(database),

@@ -48,6 +48,7 @@ CLAIM = """
     SELECT facts, sealed FROM confirmations LEFT JOIN held USING (id)
     WHERE id = ? AND ticket = ? AND ticket <> '' AND expires_at > ?
 """
+HELD = "SELECT count(size), coalesce(sum(size), 0) FROM confirmations WHERE expires_at > ?"
 FORGET = "DELETE FROM confirmations WHERE id = ?"
 DROP = "DELETE FROM confirmations WHERE id = ? OR session = ?"
 
@@ -76,6 +77,9 @@ class SqliteConfirmations:
 
     async def drop(self, *, id: str | None = None, session: str | None = None) -> None:
         await self._db.change(DROP, id, session)
+
+    async def held(self, now: int) -> tuple[int, int]:
+        return self._db.all(_counted, HELD, now)[0]
 
 
 def _put(db: sqlite3.Connection, confirmation: Confirmation, sealed: bytes | None, limits: HoldLimits) -> bool:
@@ -108,6 +112,10 @@ def _fits(db: sqlite3.Connection, confirmation: Confirmation, sealed: bytes | No
     (total_bytes,) = db.execute(HELD_BY_ALL, others).fetchone()
     room = min(limits.session_bytes - held_bytes, limits.total_bytes - total_bytes)
     return bool(held < limits.per_session and len(sealed) <= room)
+
+
+def _counted(requests: int, size: int) -> tuple[int, int]:
+    return requests, size
 
 
 def _claim(db: sqlite3.Connection, id: str, ticket: str, now: int) -> tuple[Confirmation, bytes | None] | None:
