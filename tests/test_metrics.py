@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 import sys
 import threading
 import time
@@ -190,6 +191,8 @@ def test_nothing_but_metrics_is_answered_there_and_no_metrics_elsewhere(single: 
     assert [status(single.admin, path) for path in ("/", "/metrics")] == [200, 200]
     assert [status(single.admin, path) for path in ("/x", "/metrics/", "/.gateway/healthz")] == [404] * 3
     assert status(single.admin, "/metrics", "POST") == 405
+    with socket.create_connection(("127.0.0.1", single.admin)):  # says nothing, and keeps nobody waiting
+        assert status(single.admin, "/metrics") == 200
     with Visitor(single.gate.url) as visitor:
         visitor.http.get("/static/../metrics")
         assert "gateway_" not in visitor.http.get("/metrics").text
@@ -212,7 +215,7 @@ def test_connections_and_websockets_are_counted_while_they_are_open(tmp_path: Pa
 
 
 def test_an_app_that_does_not_answer_is_counted_by_how(tmp_path: Path) -> None:
-    with Echo() as app, serving(tmp_path, app.url, 1) as watched:
+    with Echo() as app, serving(tmp_path, app.url, 1, people=True) as watched:
         with holding(watched.gate, signed_in(watched.gate.folder, "alice")) as alice:
             assert alice.http.get("/close").status_code == 502
             with pytest.raises(httpx.RemoteProtocolError):
@@ -226,6 +229,11 @@ def test_an_app_that_does_not_answer_is_counted_by_how(tmp_path: Path) -> None:
             found = watched.scraped("upstream_errors_total", 1, app="notes", kind="unreachable")
         assert found("upstream_errors_total", app="notes", kind="broken") == 2
         assert found("decisions_total", app="notes", route="", reason="upstream") == 2
+        with holding(watched.gate, signed_in(watched.gate.folder, "alice", ago=STALE)) as alice:
+            alice.go("POST", "/account/email", data={"email": EMAIL})
+            assert alice.confirm(PASSWORD).status_code == 502
+        watched.scraped("resumes_total", 1, app="notes", outcome="unsent-kept")
+        watched.scraped("held_requests", 1)
 
 
 def test_a_store_that_is_gone_is_down_and_comes_back(pair: Watched) -> None:

@@ -110,7 +110,7 @@ class Gatekeeper:
         own: Sequence[AuthEvent] = (),
         fresh_connection: bool = False,
         extra: Fields = (),
-    ) -> None:
+    ) -> Decision:
         """Decide, and do it. `own` are the proofs given for this very request."""
         decision = await self._decide(visit, place, body, own)
         if isinstance(decision, Challenge) and not own:
@@ -128,20 +128,21 @@ class Gatekeeper:
             case Forward():
                 if place.hosted:
                     await hosted(visit, body, scope, send, account=True, extra=extra)
-                    return
+                    return decision
                 watch = None if login is None else await observed(visit, login, place.readings, body)
                 if isinstance(watch, Wait):
                     await too_many(visit, watch.seconds, send)
-                    return
+                    return decision
                 await deliver(visit, decision, body, send, fresh_connection=fresh_connection, extra=extra, watch=watch)
             case Challenge():
                 await challenge(visit, decision, body, send, extra)
             case Refuse():
                 await refuse(visit, decision, send)
+        return decision
 
-    async def _judge_again(self, visit: Visit, body: Body, scope: Any, send: Send, **given: Any) -> None:
+    async def _judge_again(self, visit: Visit, body: Body, scope: Any, send: Send, **given: Any) -> Decision:
         """A held request, which is elsewhere than the one that resumes it."""
-        await self._judge(visit, where(visit.gate, visit.request), body, scope, send, **given)
+        return await self._judge(visit, where(visit.gate, visit.request), body, scope, send, **given)
 
     async def _granted(self, visit: Visit, place: Place, body: Body, decision: Challenge) -> Decision:
         """Forward in place of the challenge, if just this request was confirmed before and could not be held."""

@@ -13,6 +13,7 @@ import pytest
 import yaml
 
 from gateway.metrics.names import METRICS
+from gateway.stores.base import HoldLimits
 from tests.journeys.conftest import ROUTES
 from tests.support.echo import Echo
 from tests.support.processes import free_port, gateway
@@ -75,6 +76,11 @@ def test_whoever_imports_it_says_which_prometheus_to_ask() -> None:
     assert set(asked) == {"${datasource}"}
     used = set(re.findall(r"\$(?!__)(\w+)", " ".join(QUERIES)))
     assert used <= set(variables)
+
+
+def test_the_limit_that_is_warned_of_is_the_one_there_is() -> None:
+    [expression] = [rule for rule in RULES if "gateway_held_bytes" in rule]
+    assert expression.endswith("> 0.8 * 256 * 1024 * 1024") and HoldLimits().total_bytes == 256 * 1024 * 1024
 
 
 def test_alerts_have_names_of_their_own_and_say_what_is_wrong() -> None:
