@@ -34,7 +34,6 @@ def pair(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pair]:
     write_config(folder, ports[0], 'trusted_proxies = ["127.0.0.1"]\n')
     text = (folder / "routes.toml").read_text().replace(f"localhost:{ports[0]}", f"localhost:{front}")
     conf = CONF.read_text().replace("/tmp/", f"{folder}/").replace("listen 8000", f"listen 127.0.0.1:{front}")
-    conf = conf.replace("/dev/stderr", "stderr")
     for number, port in enumerate(ports, 1):
         conf = conf.replace(f"gateway-{number}:8000", f"127.0.0.1:{port}")
     (folder / "nginx.conf").write_text("daemon off;\n" + conf)

@@ -112,4 +112,4 @@ def test_what_is_mounted_is_there() -> None:
 
 def test_the_state_throws_nothing_away_by_itself() -> None:
     command = SERVICES["valkey"]["command"][-1]
-    assert "--maxmemory-policy noeviction" in command and '--requirepass "$$VALKEY_PASSWORD"' in command
+    assert "--maxmemory-policy noeviction" in command and 'requirepass $$VALKEY_PASSWORD"' in command
