@@ -12,7 +12,7 @@ setup: .venv/tests
 
 test: .venv/tests tests/browser/node_modules
 	@tests/need.sh chromium=chromium /usr/share/fonts/truetype/dejavu/DejaVuSans.ttf=fonts-dejavu-core \
-	  redis-server=redis-server redis-sentinel=redis-sentinel /usr/share/doc/postgresql=postgresql /usr/sbin/pgbouncer=pgbouncer faketime=faketime ip=iproute2 \
+	  redis-server=redis-server redis-sentinel=redis-sentinel /usr/share/doc/postgresql=postgresql /usr/sbin/pgbouncer=pgbouncer faketime=faketime ip=iproute2 nginx=nginx-light \
 	  '/usr/share/dokuwiki/doku.php=php-cli php-cgi php-xml dokuwiki' \
 	  /usr/sbin/mariadbd=mariadb-server-core /usr/bin/mariadb=mariadb-client-core \
 	  /usr/share/wordpress/wp-content/themes/twentytwentythree='php-cli php-cgi php php-mysql nginx-light wordpress wordpress-theme-twentytwentythree' \

@@ -13,6 +13,7 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from importlib import metadata
 from pathlib import Path
 from typing import Any
 
@@ -23,12 +24,19 @@ from uvicorn.supervisors.multiprocess import Multiprocess
 from gateway.assembly import Assembly, complain
 from gateway.audit import Audit
 from gateway.config.load import check, load
+from gateway.config.settings import Settings
 from gateway.edge.render import Renderer
 from gateway.edge.server import serve_config
 from gateway.errors import ConfigError, GatewayError, StoreError
+from gateway.metrics.answering import answering
+from gateway.metrics.counts import Counts
+from gateway.metrics.reporting import Reporter
 
 CONFIG = "GATEWAY_CONFIG"
 """Environment variable that tells the workers which file to read."""
+
+METRICS = "GATEWAY_METRICS"
+"""Environment variable that tells the workers where to leave their numbers; without it nobody asks."""
 
 DRAIN = 60.0
 """Seconds that requests under way have to finish on a configuration that was replaced."""
@@ -41,8 +49,10 @@ class Gateway:
         self._path = path
         self._audit = Audit(sys.stdout.buffer)
         self._renderer = Renderer()
-        self._now = Assembly(load(path, env=os.environ), self._audit, self._renderer)
-        self._listening = self._now.settings.listen
+        self._counts = Counts()
+        self._now = Assembly(load(path, env=os.environ), self._audit, self._renderer, self._counts)
+        self._counts.loaded(_clock())
+        self._listening = self._now.settings.listen, self._now.settings.admin
         self._retired: list[tuple[Assembly, float]] = []
         self._reloaded = asyncio.Event()
 
@@ -56,8 +66,9 @@ class Gateway:
         """Put the file as it is now to work, or say why not. Requests under way finish on the old one."""
         report = check(self._path, env=os.environ)
         try:
-            fresh = Assembly(report.good(), self._audit, self._renderer, self._now)
+            fresh = Assembly(report.good(), self._audit, self._renderer, self._counts, self._now)
         except (ConfigError, StoreError) as error:
+            self._counts.not_reloaded()
             complain(f"not reloaded, the last good configuration goes on:\n{error}")
             return
         self._retired.append((self._now, asyncio.get_running_loop().time() + DRAIN))
@@ -65,8 +76,13 @@ class Gateway:
         self._reloaded.set()
         for line in report.warnings:
             complain(f"warning: {line}")
-        if fresh.settings.listen != self._listening:
-            complain(f"goes on listening on {_written(*self._listening)}: another address needs a restart")
+        self._counts.reloaded(_clock())
+        listen, admin = self._listening
+        if fresh.settings.listen != listen:
+            complain(f"goes on listening on {_written(*listen)}: another address needs a restart")
+        if fresh.settings.admin != admin:
+            where = f"are still at {_written(*admin)}" if admin else "are still off"
+            complain(f"metrics {where}: another address needs a restart")
         complain(f"reloaded {self._path}")
 
     async def _lifespan(self, receive: Any, send: Any) -> None:
@@ -76,10 +92,13 @@ class Gateway:
         gc.freeze()  # what stands here stays; looking through it again and again was a fifth of a request
         gc.set_threshold(20_000, 50, 100)
         async with asyncio.TaskGroup() as tasks:
-            running = [tasks.create_task(self._housekeeping()), tasks.create_task(self._listen())]
+            background = [tasks.create_task(self._housekeeping()), tasks.create_task(self._listen())]
+            if METRICS in os.environ:
+                reporter = Reporter(self._counts, Path(os.environ[METRICS]), lambda: self._now.vitals, _clock)
+                background.append(tasks.create_task(reporter.run()))
             await send({"type": "lifespan.startup.complete"})
             await receive()
-            for task in running:
+            for task in background:
                 task.cancel()
         await self._release(float("inf"))
         await self._now.close()
@@ -94,7 +113,7 @@ class Gateway:
             try:
                 await self._now.sessions.flush()
                 if second % 60 == 0:
-                    await self._now.state.life.purge(int(time.time()))  # noqa: TID251
+                    await self._now.state.life.purge(int(_clock()))
             except StoreError as error:
                 complain(f"the state store does not answer: {error}")
 
@@ -116,6 +135,10 @@ class Gateway:
             if when <= until:
                 self._retired.remove((assembly, when))
                 await assembly.close(self._now, *(other for other, _ in self._retired))
+
+
+def _clock() -> float:
+    return time.time()  # noqa: TID251
 
 
 def _end_if_orphaned() -> None:
@@ -155,8 +178,27 @@ def serve(path: Path, workers: int) -> int:
     settings = load(path, env=os.environ)
     os.environ[CONFIG] = str(path.resolve())
     listening = _listen(*settings.listen)
+    listening.set_inheritable(True)
     apps = ", ".join(f"{app.name} ({app.origin})" for app in settings.apps)
     complain(f"listening on {_written(*settings.listen)} for {apps}")
+    with _metrics(settings, workers):
+        return _run(listening, workers)
+
+
+@contextmanager
+def _metrics(settings: Settings, workers: int) -> Iterator[None]:
+    """Answered until the end of the block, if they are to be."""
+    os.environ.pop(METRICS, None)
+    if settings.admin is None:
+        yield
+        return
+    with answering(_listen(*settings.admin), version=metadata.version("stepup-gateway"), workers=workers) as folder:
+        os.environ[METRICS] = str(folder)
+        complain(f"metrics at http://{_written(*settings.admin)}/metrics")
+        yield
+
+
+def _run(listening: socket.socket, workers: int) -> int:
     app = "gateway.app:from_environment"
     config = uvicorn.Config(app, factory=True, workers=workers, log_level="warning", **serve_config())
     if workers > 1:
@@ -174,7 +216,6 @@ def _listen(host: str, port: int) -> socket.socket:
         listening = socket.create_server((host, port), family=family, backlog=2048)
     except OSError as error:
         raise GatewayError(f"cannot listen on {_written(host, port)}: {error.strerror}") from error
-    listening.set_inheritable(True)
     return listening
 
 

@@ -20,8 +20,9 @@ from gateway.edge.gate import Gate
 from gateway.edge.gatekeeper import Gatekeeper
 from gateway.edge.pages.account import OVERVIEW
 from gateway.edge.pages.account import ROUTES as ACCOUNT_ROUTES
-from gateway.edge.probes import Probes
+from gateway.edge.probes import Ping, Probes
 from gateway.edge.render import Renderer
+from gateway.edge.server import HttpProtocol
 from gateway.edge.upstream import Upstream
 from gateway.errors import StoreError
 from gateway.flows.applogin import AppLogin
@@ -32,12 +33,15 @@ from gateway.flows.signin import SignIn
 from gateway.flows.stepup import StepUp
 from gateway.flows.throttle import Throttle
 from gateway.identity.app import AppIdentity
+from gateway.metrics.counts import Counts
+from gateway.metrics.reporting import Vitals
 from gateway.policy.facts import Route
 from gateway.policy.headers import stripped
 from gateway.policy.patterns import PathSet
 from gateway.policy.routes import RouteTable
 from gateway.sql import Migration
 from gateway.stores.base import HoldLimits, State
+from gateway.timing import Timed, untimed
 from gateway.verifiers.app_password import AppPassword
 from gateway.verifiers.base import Site, Verifier
 from gateway.verifiers.passkey import PasskeyVerifier
@@ -56,14 +60,16 @@ MIGRATIONS = {"sqlite": "gateway.directory.sqlite:migrate", "postgresql": "gatew
 """By the scheme of their address. Named, not imported: a worker carries the driver of the one engine it uses."""
 
 
-def open_state(settings: Settings) -> State:
+def open_state(settings: Settings, *, timed: Timed = untimed) -> State:
     """The state store that the settings name. Raises StoreError."""
-    return cast(State, _opened(STATES, settings.state, complain=complain))
+    return cast(State, _opened(STATES, settings.state, complain=complain, timed=timed))
 
 
-def open_directory(settings: Settings, complain: Callable[[str], None] = lambda words: None) -> Directory:
+def open_directory(
+    settings: Settings, *, complain: Callable[[str], None] = lambda words: None, timed: Timed = untimed
+) -> Directory:
     """The directory that the settings name; `complain` hears when it goes and comes. Raises StoreError."""
-    return cast(Directory, _opened(DIRECTORIES, settings.directory, complain=complain))
+    return cast(Directory, _opened(DIRECTORIES, settings.directory, complain=complain, timed=timed))
 
 
 async def migrate(settings: Settings, *, dry: bool) -> Migration:
@@ -80,17 +86,29 @@ def _opened(engines: Mapping[str, str], address: str, **more: object) -> object:
 class Assembly:
     """One configuration put to work: a gatekeeper and what it stands on."""
 
-    def __init__(self, settings: Settings, audit: Audit, renderer: Renderer, before: Assembly | None = None) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        audit: Audit,
+        renderer: Renderer,
+        counts: Counts,
+        before: Assembly | None = None,
+    ) -> None:
         self.settings = settings
         keeps_state = before is not None and before.settings.state == settings.state
         keeps_directory = before is not None and before.settings.directory == settings.directory
-        self.state: State = before.state if before is not None and keeps_state else open_state(settings)
+        self.state: State = (
+            before.state if before is not None and keeps_state else open_state(settings, timed=counts.store("state"))
+        )
         self.directory: Directory = (
-            before.directory if before is not None and keeps_directory else open_directory(settings, complain)
+            before.directory
+            if before is not None and keeps_directory
+            else open_directory(settings, complain=complain, timed=counts.store("directory"))
         )
         self.sessions = Sessions(self.state, settings.session)
         self._audit = audit
         self._renderer = renderer
+        self._counts = counts
         self._password: PasswordVerifier = before._password if before else PasswordVerifier()
         self._passkey = PasskeyVerifier(settings.keyring)
         self._verifiers: dict[str, Verifier] = {
@@ -101,8 +119,13 @@ class Assembly:
         self._throttle = Throttle(self.state.throttle, settings.keyring)
         self._identities: list[AppIdentity] = []
         self.gates = {app.host: self._gate(app) for app in settings.apps}
-        probes = Probes({"state": self.state.life.ping, "directory": self.directory.life.ping})
-        self.gatekeeper = Gatekeeper(self.gates, settings.trusted_proxies, probes)
+        pings: dict[str, Ping] = {"state": self.state.life.ping, "directory": self.directory.life.ping}
+        self.vitals = Vitals(
+            pings,
+            self.state.confirmations.held,
+            {"gateway_hashing_waiting": lambda: self._password.waiting, "gateway_connections": HttpProtocol.count},
+        )
+        self.gatekeeper = Gatekeeper(self.gates, settings.trusted_proxies, Probes(pings), counts)
 
     def _gate(self, app: App) -> Gate:
         site = Site(app.host, app.name, app.origin)
@@ -110,6 +133,7 @@ class Assembly:
         verifiers = self._verifiers if identity is None else {**self._verifiers, "password": AppPassword(identity)}
         prover = Prover(self.directory, verifiers, self._throttle)
         table = (*app.routes, *self._account(app))
+        counts = self._counts.app(app.name)
         routes = {route.name: route for route in table}
         shared: dict[str, Any] = {"state": self.state, "prover": prover, "keyring": self.settings.keyring}
         names = app.headers
@@ -136,9 +160,10 @@ class Assembly:
             ),
             applogin=self._applogin(app, identity, prover),
             keyring=self.settings.keyring,
-            upstream=Upstream(app.upstream),
+            upstream=Upstream(app.upstream, timed=counts.upstream),
             renderer=self._renderer,
             audit=self._audit,
+            counts=counts,
             complain=complain,
             inspect_max=max((route.hold_max for route in table), default=app.hold_max),
         )

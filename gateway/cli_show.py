@@ -24,7 +24,7 @@ TOKENS = ("header", "query_or_form")
 def shown(path: Path, settings: Settings, source: Source) -> list[str]:
     """The lines. Secrets are named as in the file, never shown."""
     lines = [f"# {path} as it works: with what presets bring, and with all defaults", ""]
-    lines += [*_gateway(settings, source), "", *_session(settings, source.said)]
+    lines += [*_gateway(settings, source), *_admin(settings), "", *_session(settings, source.said)]
     for number, app in enumerate(settings.apps):
         lines += ["", *_app(app, source.said["app"][number], source.full["app"][number], source.said)]
     return lines
@@ -32,13 +32,12 @@ def shown(path: Path, settings: Settings, source: Source) -> list[str]:
 
 def _gateway(settings: Settings, source: Source) -> list[str]:
     said = source.said["gateway"]
-    host, port = settings.listen
     secrets = [
         f"file:{secret.file}" if secret.file else str(written)
         for secret, written in zip(source.file.gateway.secret, _listed(said["secret"]), strict=True)
     ]
     rows = {
-        "listen": f"[{host}]:{port}" if ":" in host else f"{host}:{port}",
+        "listen": _address(*settings.listen),
         "public_url": source.file.gateway.public_url.geturl(),
         "state": _as_written(said, "state", settings.state),
         "directory": _as_written(said, "directory", settings.directory),
@@ -46,6 +45,11 @@ def _gateway(settings: Settings, source: Source) -> list[str]:
         "trusted_proxies": [str(network) for network in settings.trusted_proxies],
     }
     return table("[gateway]", _noted(rows, said))
+
+
+def _admin(settings: Settings) -> list[str]:
+    """Nothing where it is off, for TOML has no word for that."""
+    return [] if settings.admin is None else ["", *table("[admin]", [Row("listen", _address(*settings.admin))])]
 
 
 def _session(settings: Settings, said: Data) -> list[str]:
@@ -138,6 +142,10 @@ def _asked(requirement: Requirement, hold_max: int, hold_for: int) -> dict[str, 
         "hold_max": size(hold_max),
         "hold_for": duration(hold_for),
     }
+
+
+def _address(host: str, port: int) -> str:
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
 def _as_written(said: Data, key: str, store: str) -> str:

@@ -23,6 +23,7 @@ from typing import Literal, TypeVar
 
 from gateway.errors import StoreError
 from gateway.sql import Statement
+from gateway.timing import Timed, untimed
 
 PATIENCE = 5.0
 """Seconds a write waits, at most, for its turn in this process, and again for the lock of another one."""
@@ -40,9 +41,20 @@ T = TypeVar("T")
 
 
 class Database:
-    """`synchronous` is SQLite's: NORMAL may lose the last writes to a power cut, never to a crash; FULL does not."""
+    """`synchronous` is SQLite's: NORMAL may lose the last writes to a power cut, never to a crash; FULL does not.
 
-    def __init__(self, path: Path | str, schema: Schema, *, synchronous: Literal["NORMAL", "FULL"]) -> None:
+    `timed` is told of each "read" and "write".
+    """
+
+    def __init__(
+        self,
+        path: Path | str,
+        schema: Schema,
+        *,
+        synchronous: Literal["NORMAL", "FULL"],
+        timed: Timed = untimed,
+    ) -> None:
+        self._timed = timed
         try:
             _prepare(path, schema)
             self._path, self._file = path, _file(path)
@@ -57,11 +69,15 @@ class Database:
 
     def all(self, into: Callable[..., T], sql: str, *values: Value) -> list[T]:
         """Each row of a SELECT, its columns given to `into`."""
+        began = time.perf_counter()
         try:
             self._same_file()
-            return [into(*row) for row in self._reader.execute(sql, values).fetchall()]
+            rows = [into(*row) for row in self._reader.execute(sql, values).fetchall()]
         except BROKEN as error:
+            self._timed("read", time.perf_counter() - began, False)
             raise StoreError(f"{type(error).__name__}: {error}") from error
+        self._timed("read", time.perf_counter() - began, True)
+        return rows
 
     def one(self, into: Callable[..., T], sql: str, *values: Value) -> T | None:
         """The first row, None where there is none."""
@@ -70,11 +86,16 @@ class Database:
 
     async def write(self, work: Callable[[sqlite3.Connection], T]) -> T:
         """What `work` returns; all it did, or, when it raises, nothing."""
-        begin_by = time.monotonic() + PATIENCE
+        began, begin_by = time.perf_counter(), time.monotonic() + PATIENCE
         try:
-            return await asyncio.get_running_loop().run_in_executor(self._thread, self._transact, work, begin_by)
-        except (*BROKEN, RuntimeError) as error:  # RuntimeError: the thread was closed
+            result = await asyncio.get_running_loop().run_in_executor(self._thread, self._transact, work, begin_by)
+        except (*BROKEN, RuntimeError, StoreError) as error:  # RuntimeError: the thread was closed
+            self._timed("write", time.perf_counter() - began, False)
+            if isinstance(error, StoreError):
+                raise
             raise StoreError(f"{type(error).__name__}: {error}") from error
+        self._timed("write", time.perf_counter() - began, True)
+        return result
 
     async def change(self, sql: str, *values: Value) -> int:
         """How many rows a single statement changed."""

@@ -22,6 +22,8 @@ state = "sqlite:own-state.db"
 directory = "sqlite:own.db"
 secret = ["file:gateway.secret", "env:OLD"]
 trusted_proxies = ["10.0.0.7", "10.1.0.0/24"]
+[admin]
+listen = "[::1]:9100"
 [session]
 idle = "90s"
 absolute = "36h"

@@ -216,6 +216,33 @@ async def test_a_file_is_closed_after_the_writes_under_way(path: Path) -> None:
     assert await asyncio.gather(*writing) == [1] * 20
 
 
+@in_a_loop
+async def test_every_call_is_timed_and_those_that_failed_are_told(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sqlite, "PATIENCE", 0.05)
+    told: list[tuple[str, float, bool]] = []
+    database = Database(path, (FIRST,), synchronous="NORMAL", timed=lambda *each: told.append(each))
+    await database.change(ADD, "b")
+    database.one(str, TEXTS)
+    with locked(path), pytest.raises(StoreError):
+        await database.change(ADD, "c")
+    with pytest.raises(StoreError):
+        database.all(str, "SELECT nothing")
+    await database.close()
+    assert [(call, ok) for call, _, ok in told] == [("write", True), ("read", True), ("write", False), ("read", False)]
+    assert told[2][1] >= 0.05 and all(0 < seconds < 5 for _, seconds, _ in told)
+
+
+@in_a_loop
+async def test_a_write_that_nobody_waits_for_any_more_is_no_failure_of_the_file(path: Path) -> None:
+    told: list[tuple[str, float, bool]] = []
+    database = Database(path, (FIRST,), synchronous="NORMAL", timed=lambda *each: told.append(each))
+    with locked(path), pytest.raises(TimeoutError):
+        async with asyncio.timeout(0.02):
+            await database.change(ADD, "b")
+    await database.close()
+    assert told == []
+
+
 def test_reads_cannot_write(database: Database) -> None:
     with pytest.raises(StoreError, match="readonly"):
         database.all(str, "DELETE FROM notes RETURNING text")

@@ -54,6 +54,9 @@ def _gateway(file: File, settings: Settings) -> Iterator[Complaint]:
     if any(network.prefixlen == 0 for network in settings.trusted_proxies):
         text = "believes everybody: any client can then claim any address; name the proxies"
         yield Complaint(("gateway", "trusted_proxies"), text)
+    if settings.admin is not None and not is_local(settings.admin[0]):
+        text = "is open to other machines, and asks nobody who they are: let only your monitoring reach it"
+        yield Complaint(("admin", "listen"), text)
     for secret in file.gateway.secret:
         if secret.file is not None and _mode(secret.file) & (stat.S_IRGRP | stat.S_IROTH):
             yield Complaint(("gateway", "secret"), f"{secret.file} can be read by others; chmod 600 it")

@@ -16,6 +16,9 @@ from gateway.config.presets import names
 
 Data = dict[str, Any]
 
+EVERYWHERE = frozenset({"0.0.0.0", "[::]"})  # noqa: S104
+"""Hosts that stand for every address of the machine."""
+
 
 def between(data: Data, folder: Path) -> Iterable[Complaint]:
     """`data` is the file's with what its presets bring, `folder` the one it stands in."""
@@ -27,12 +30,15 @@ def between(data: Data, folder: Path) -> Iterable[Complaint]:
             ("gateway", "directory"), "is the same file as state; people are kept apart, in one of their own"
         )
     apps = _tables(data, "app")
+    listen, admin = str(gateway.get("listen", "127.0.0.1:8000")), _admin(data)
+    if admin and _one_place(listen, admin):
+        yield Complaint(("admin", "listen"), "is where gateway.listen is already; write another port")
     yield from _repeated("app", apps, "name", ())
     yield from _repeated("app", apps, "host", ())
     for index, app in apps:
         if len(apps) > 1 and "host" not in app:
             yield Complaint(("app", index), "has no host; with more than one [[app]] each needs its own")
-        if str(app.get("upstream")) in _own_addresses(str(gateway.get("listen", "127.0.0.1:8000"))):
+        if str(app.get("upstream")) in _own_addresses(listen) | _own_addresses(admin):
             yield Complaint(("app", index, "upstream"), "is where the gateway itself listens; write where the app does")
         yield from _repeated("route", _tables(app, "route"), "name", ("app", index))
         yield from _signing_in(("app", index), app)
@@ -65,10 +71,24 @@ def _place(store: object, folder: Path) -> object:
 
 
 def _own_addresses(listen: str) -> set[str]:
-    """Where a gateway that listens there is reached from its own machine."""
+    """Where a gateway that listens there is reached from its own machine; nowhere if that is ""."""
+    if not listen:
+        return set()
     host, _, port = listen.rpartition(":")
-    names = {host, "127.0.0.1", "localhost"} if host in {"127.0.0.1", "localhost", "0.0.0.0", "[::]"} else {host}  # noqa: S104
+    names = {host, "127.0.0.1", "localhost"} if host in {"127.0.0.1", "localhost", *EVERYWHERE} else {host}
     return {f"http://{name}:{port}" for name in names}
+
+
+def _one_place(listen: str, other: str) -> bool:
+    """Whether two that listen there would be in each other's way."""
+    (host, _, port), (other_host, _, other_port) = listen.rpartition(":"), other.rpartition(":")
+    hosts = {host, other_host}
+    return port == other_port and (len(hosts) == 1 or bool(hosts & EVERYWHERE) or hosts <= {"127.0.0.1", "localhost"})
+
+
+def _admin(data: Data) -> str:
+    admin = data.get("admin")
+    return str(admin.get("listen", "")) if isinstance(admin, dict) else ""
 
 
 def _tables(data: Data, key: str) -> list[tuple[int, Data]]:

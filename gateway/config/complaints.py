@@ -18,6 +18,7 @@ from gateway.config.lines import Place
 TABLES: dict[str, type[Table]] = {
     "": shape.File,
     "gateway": shape.GatewayTable,
+    "admin": shape.AdminTable,
     "session": shape.SessionTable,
     "stepup": shape.StepupTable,
     "app": shape.AppTable,
@@ -30,6 +31,7 @@ TABLES: dict[str, type[Table]] = {
 }
 HEADINGS = {
     "gateway": "[gateway]",
+    "admin": "[admin]",
     "session": "[session]",
     "stepup": "[stepup]",
     "app": "[[app]]",

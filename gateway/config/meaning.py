@@ -28,6 +28,7 @@ def settings(file: File) -> Settings:
         trusted_proxies=tuple(gateway.trusted_proxies),
         session=SessionLife(file.session.idle, file.session.absolute),
         apps=tuple(_app(app, file) for app in file.app),
+        admin=file.admin.listen,
     )
 
 

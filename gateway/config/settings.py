@@ -62,3 +62,4 @@ class Settings:
     trusted_proxies: tuple[IPv4Network | IPv6Network, ...]
     session: SessionLife
     apps: tuple[App, ...]
+    admin: tuple[str, int] | None = None  # where metrics are answered; None: nowhere

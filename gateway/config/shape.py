@@ -39,6 +39,10 @@ class GatewayTable(Table):
     trusted_proxies: list[Annotated[IPv4Network | IPv6Network, parsed(values.network)]] = Field(default=[])
 
 
+class AdminTable(Table):
+    listen: Annotated[tuple[str, int], parsed(values.listen)] | None = None
+
+
 class SessionTable(Table):
     idle: Span = 1800
     absolute: Span = 86400
@@ -103,6 +107,7 @@ class AppTable(Table):
 
 class File(Table):
     gateway: GatewayTable
+    admin: AdminTable = AdminTable()
     session: SessionTable = SessionTable()
     stepup: StepupTable = StepupTable()
     app: Annotated[list[AppTable], AfterValidator(not_empty)]

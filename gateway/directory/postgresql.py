@@ -10,13 +10,16 @@ from gateway.directory.sql import directory_on
 from gateway.postgresql import migrating
 from gateway.postgresql.engine import PostgresqlSql
 from gateway.sql import Migration
+from gateway.timing import Timed, untimed
 
 SCHEMA = spelled(POSTGRESQL)
 
 
-def open_directory(address: str, complain: Callable[[str], None] = lambda words: None) -> Directory:
+def open_directory(
+    address: str, *, complain: Callable[[str], None] = lambda words: None, timed: Timed = untimed
+) -> Directory:
     """Connects when it is first used, in the event loop of whoever does. `complain` hears when it stops answering."""
-    return directory_on(PostgresqlSql(address, SCHEMA, complain))
+    return directory_on(PostgresqlSql(address, SCHEMA, complain, timed))
 
 
 async def migrate(address: str, *, dry: bool) -> Migration:

@@ -62,7 +62,7 @@ async def unauthorized(
             return
         location = CONFIRM + asked.id
         _note(visit, decision, asked)
-    elif decision.routes:
+    else:
         _note(visit, decision, None)
     url = visit.gate.app.origin + location
     error = "insufficient_user_authentication" if decision.routes else "login_required"
@@ -89,8 +89,7 @@ async def unauthorized(
 async def _sign_in(visit: Visit, decision: Challenge, body: Body, send: Send, extra: Fields) -> None:
     """Nobody is signed in; what an expired session's owner sent is kept for them, a stranger's is not."""
     request, gate = visit.request, visit.gate
-    if decision.routes:
-        _note(visit, decision, None)
+    _note(visit, decision, None)
     if reads(request):
         target = request.target.decode("latin-1")
         await redirect(send, f"{SIGN_IN}?next={quote(target, safe='')}" if _fits(target) else SIGN_IN, extra)
@@ -101,6 +100,8 @@ async def _sign_in(visit: Visit, decision: Challenge, body: Body, send: Send, ex
         expired = replace(decision, reason=Reason.EXPIRED, routes=())
         back = _back(visit)
         asked = await gate.stepup.ask(request, visit.found.session, expired, verdict, read or b"", (), back)
+        if isinstance(asked, Confirmation):
+            gate.counts.held(asked.declined or "held")
         if isinstance(asked, Confirmation) and asked.held:
             await redirect(send, f"{SIGN_IN}?resume={asked.id}", extra)
             return
@@ -118,10 +119,14 @@ async def _confirm(visit: Visit, decision: Challenge, body: Body, send: Send, ex
         await refuse(visit, asked, send)
         return
     _note(visit, decision, asked)
+    gate.counts.held(asked.declined or "held")
     await redirect(send, CONFIRM + asked.id, extra)
 
 
 def _note(visit: Visit, decision: Challenge, asked: Confirmation | None) -> None:
+    if not decision.routes:  # counted, and not written down: whoever has not signed in may ask as often as they like
+        visit.gate.counts.decided((), decision.reason)
+        return
     visit.note(
         "decision",
         decision.reason,

@@ -36,6 +36,8 @@ async def deliver(
 ) -> None:
     """Send it upstream and stream the answer back; what a sensitive route answered is not cached."""
     request = visit.request
+    if not decision.routes:
+        visit.gate.counts.open += 1
     fields = upstream_fields(visit, decision)
     scripted = visit.gate.app.inject and asks(request)
     if scripted:
@@ -69,16 +71,18 @@ def _with_script(visit: Visit, status: int, headers: list[Field]) -> Injection |
 
 async def tunnel(visit: Visit, decision: Forward, scope: Any, receive: Receive, send: Send) -> None:
     """Join the client's websocket and the app's, until either closes or the session ends."""
-
-    await websocket.tunnel(
-        scope,
-        receive,
-        send,
-        upstream=visit.gate.upstream,
-        target=visit.request.target,
-        headers=upstream_fields(visit, decision),
-        revoked=partial(_ended, visit.gate, visit.session),
-    )
+    if not decision.routes:
+        visit.gate.counts.open += 1
+    with visit.gate.counts.websocket():
+        await websocket.tunnel(
+            scope,
+            receive,
+            send,
+            upstream=visit.gate.upstream,
+            target=visit.request.target,
+            headers=upstream_fields(visit, decision),
+            revoked=partial(_ended, visit.gate, visit.session),
+        )
 
 
 async def _ended(gate: Gate, session: Session | None) -> None:

@@ -13,6 +13,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from math import inf
+from time import perf_counter
 from typing import NamedTuple, Protocol
 
 import httptools
@@ -59,6 +60,7 @@ class Exchange:
         self.wire: Wire | None = None  # only while the exchange is under way
         self.is_head = is_head
         self.sent = sent  # the request, whole
+        self.sent_at = 0.0  # by the performance counter; whoever opened it says when
         self.repeat = repeat  # the request, when it may be sent again should the wire prove dead
         self.slow: Callable[[], None] | None = None  # called once if the exchange lasts longer than a moment
         self.status = 0  # until the head is there
@@ -103,7 +105,7 @@ class Exchange:
             return
         wire.transport.write(data)
         if last:
-            self.sent = True
+            self.sent, self.sent_at = True, perf_counter()
             wire.wait_for(self.pool.timeouts.first_byte)
         elif wire.drained is not None:
             wire.wait_for(self.pool.timeouts.between)

@@ -40,6 +40,8 @@ async def fail(kind: str, gate: Gate | None, request: Request | None, error: Gat
     visit = Visit(gate, request, None)
     if status >= 500:
         visit.note("decision", reason)
+    else:
+        gate.counts.decided((), reason)
     await _say(visit, Failure(**common(visit), status=status, reason=reason), status, reason, kind, send)
 
 

@@ -17,6 +17,7 @@ from gateway.flows.enrol import Enrol
 from gateway.flows.sessions import Found, Sessions
 from gateway.flows.signin import SignIn
 from gateway.flows.stepup import StepUp
+from gateway.metrics.counts import AppCounts
 from gateway.policy.facts import Reason, Request, Route, Session
 from gateway.policy.patterns import PathSet
 from gateway.policy.routes import RouteTable
@@ -44,6 +45,7 @@ class Gate:
     upstream: Upstream
     renderer: Renderer
     audit: Audit
+    counts: AppCounts
     complain: Callable[[str], None]  # to the operator
     applogin: AppLogin | None  # where the app keeps its own login
     inspect_max: int  # bytes of a body read to judge it: the most that any route may hold
@@ -65,7 +67,9 @@ class Visit:
         return self.found.session if self.found is not None and self.found.alive else None
 
     def note(self, event: Event, reason: Reason, **more: Any) -> None:
-        """One line of the audit log about this visit; never a query value, a body or a cookie (law 5)."""
+        """One line of the audit log about this visit, and counted; never a query value, a body or a cookie (law 5)."""
+        routes, verifier = more.get("routes", ()), more.get("verifier", "")
+        self.gate.counts.noted(event, reason, routes, verifier, own_login=self.gate.applogin is not None)
         session = self.found.session if self.found is not None else None
         told = {"subject": session.subject, "session": session.ref} if session else {}
         self.gate.audit.write(

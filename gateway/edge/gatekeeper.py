@@ -20,7 +20,7 @@ from gateway.edge.body import Body, Receive
 from gateway.edge.challenging import challenge, granted, unauthorized
 from gateway.edge.cookies import SESSION
 from gateway.edge.delivery import deliver, tunnel
-from gateway.edge.failures import fail, refuse, too_many, unknown_host
+from gateway.edge.failures import fail, refuse, status_of, too_many, unknown_host
 from gateway.edge.gate import Gate, Visit
 from gateway.edge.intake import Networks, intake
 from gateway.edge.observing import Wait, bound_marks, names_somebody, observed
@@ -31,6 +31,7 @@ from gateway.edge.websocket import deny
 from gateway.edge.whose import Asked, goes_with, settle
 from gateway.errors import ClientGone, GatewayError, StoreError
 from gateway.flows.stepup import GRANT
+from gateway.metrics.counts import Counts
 from gateway.policy.decision import decide
 from gateway.policy.facts import AuthEvent, Challenge, Decision, Forward, Reason, Refuse, Request
 from gateway.policy.headers import own_cookie
@@ -60,10 +61,11 @@ def where(gate: Gate, request: Request) -> Place:
 class Gatekeeper:
     """The ASGI app for http and websocket scopes. `gates` by host name."""
 
-    def __init__(self, gates: Mapping[str, Gate], trusted: Networks, probes: Probes) -> None:
+    def __init__(self, gates: Mapping[str, Gate], trusted: Networks, probes: Probes, counts: Counts) -> None:
         self._gates = gates
         self._trusted = trusted
         self._probes = probes
+        self._counts = counts
         self._resuming = Resuming(self._judge_again)
 
     async def __call__(self, scope: Any, receive: Receive, send: Send) -> None:
@@ -76,6 +78,7 @@ class Gatekeeper:
                 return
             gate = self._gates.get(request.host)
             if gate is None:
+                self._counts.decided("", (), Reason.UNKNOWN_HOST)
                 await unknown_host(scope["type"], next(iter(self._gates.values())), request, send)
             elif plain:
                 await self._http(gate, request, scope, receive, send)
@@ -84,6 +87,8 @@ class Gatekeeper:
         except ClientGone:
             return
         except GatewayError as error:
+            if gate is None:
+                self._counts.decided("", (), status_of(error)[1])
             await fail(scope["type"], gate, request, error, send)
 
     async def _http(self, gate: Gate, request: Request, scope: Any, receive: Receive, send: Send) -> None:
@@ -105,7 +110,7 @@ class Gatekeeper:
         own: Sequence[AuthEvent] = (),
         fresh_connection: bool = False,
         extra: Fields = (),
-    ) -> None:
+    ) -> Decision:
         """Decide, and do it. `own` are the proofs given for this very request."""
         decision = await self._decide(visit, place, body, own)
         if isinstance(decision, Challenge) and not own:
@@ -123,20 +128,21 @@ class Gatekeeper:
             case Forward():
                 if place.hosted:
                     await hosted(visit, body, scope, send, account=True, extra=extra)
-                    return
+                    return decision
                 watch = None if login is None else await observed(visit, login, place.readings, body)
                 if isinstance(watch, Wait):
                     await too_many(visit, watch.seconds, send)
-                    return
+                    return decision
                 await deliver(visit, decision, body, send, fresh_connection=fresh_connection, extra=extra, watch=watch)
             case Challenge():
                 await challenge(visit, decision, body, send, extra)
             case Refuse():
                 await refuse(visit, decision, send)
+        return decision
 
-    async def _judge_again(self, visit: Visit, body: Body, scope: Any, send: Send, **given: Any) -> None:
+    async def _judge_again(self, visit: Visit, body: Body, scope: Any, send: Send, **given: Any) -> Decision:
         """A held request, which is elsewhere than the one that resumes it."""
-        await self._judge(visit, where(visit.gate, visit.request), body, scope, send, **given)
+        return await self._judge(visit, where(visit.gate, visit.request), body, scope, send, **given)
 
     async def _granted(self, visit: Visit, place: Place, body: Body, decision: Challenge) -> Decision:
         """Forward in place of the challenge, if just this request was confirmed before and could not be held."""

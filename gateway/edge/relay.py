@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, MutableMapping, Sequence
+from time import perf_counter
 from typing import Any, Protocol
 
 from gateway.edge.exchange import BODYLESS, Exchange
 from gateway.edge.upstream import Outgoing, Upstream, chunk
-from gateway.errors import ClientGone
+from gateway.errors import ClientGone, UpstreamError
 from gateway.policy.headers import Field, to_client
 
 Message = MutableMapping[str, Any]
@@ -59,7 +60,12 @@ async def relay(
     more = False
     if request.rest != 0:
         request, more = await _with_first_piece(request, receive)
-    exchange = await upstream.open(request, fresh=fresh)
+    try:
+        exchange = await upstream.open(request, fresh=fresh)
+    except UpstreamError as error:
+        upstream.failed(error)
+        raise
+    exchange.sent_at = perf_counter()
     started = False
     client: asyncio.Task[None] | None = None
     try:
@@ -74,6 +80,8 @@ async def relay(
             else:
                 exchange.slow = attend
             await exchange.head()
+            if exchange.sent:
+                upstream.timed("head", perf_counter() - exchange.sent_at, True)
             early = b""
             if watch is not None:
                 early = await _beginning(exchange, watch.peek)
@@ -86,6 +94,9 @@ async def relay(
             if client is not None:
                 client.cancel()
     except BaseExceptionGroup as failures:
+        for failure in failures.exceptions:
+            if isinstance(failure, UpstreamError):
+                upstream.failed(failure)
         if not started:
             raise failures.exceptions[0] from None
     finally:

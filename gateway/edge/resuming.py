@@ -17,14 +17,14 @@ from gateway.edge.cookies import TICKET, Cookies
 from gateway.edge.gate import Visit
 from gateway.edge.pages.unsent import unsent
 from gateway.errors import UpstreamBroken, UpstreamTimeout, UpstreamUnreachable
-from gateway.policy.facts import Confirmation, HeldRequest, Reason, Request
+from gateway.policy.facts import Confirmation, Decision, Forward, HeldRequest, Reason, Request
 from gateway.policy.holdable import Sender, navigates, sender
 
 LIVE = frozenset({b"cookie", b"authorization", b"host"})
 """Fields that the resuming request brings; all others are those of the held one."""
 
 VALUE = re.compile(rb"gateway_ticket_[A-Za-z0-9_-]{8}=([A-Za-z0-9_-]{8,64})\.([A-Za-z0-9_-]{32})(?:;|$)")
-Judge = Callable[..., Awaitable[None]]
+Judge = Callable[..., Awaitable[Decision]]
 
 
 class Ticket(NamedTuple):
@@ -79,15 +79,22 @@ class Resuming:
         used = [visit.gate.cookies.clear(_name(confirmation.id))]
         body = Body.of(held.body, receive)
         again.note("resume", Reason.RESUMED, routes=list(confirmation.routes))
+        fate = "failed"
         try:
-            await self._judge(again, body, scope, send, own=confirmation.events, fresh_connection=True, extra=used)
+            decision = await self._judge(
+                again, body, scope, send, own=confirmation.events, fresh_connection=True, extra=used
+            )
+            fate = "resumed" if isinstance(decision, Forward) else "stopped"
         except UpstreamUnreachable:
             ticket = await visit.gate.stepup.restore(confirmation, held, int(visit.request.now))
             kept = [ticket_cookie(visit.gate.cookies, confirmation, ticket)] if ticket else used
-            await unsent(again, confirmation, "kept" if ticket else "lost", 502, send, kept)
+            fate = "kept" if ticket else "lost"
+            await unsent(again, confirmation, fate, 502, send, kept)
         except (UpstreamBroken, UpstreamTimeout) as error:
-            status = 504 if isinstance(error, UpstreamTimeout) else 502
-            await unsent(again, confirmation, "unknown", status, send, used)
+            status, fate = 504 if isinstance(error, UpstreamTimeout) else 502, "unknown"
+            await unsent(again, confirmation, fate, status, send, used)
+        finally:
+            visit.gate.counts.resumed(fate if fate in ("resumed", "stopped", "failed") else f"unsent-{fate}")
 
 
 def _request(live: Request, held: HeldRequest) -> Request:

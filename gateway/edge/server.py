@@ -7,7 +7,8 @@ parser can see: HTTP/0.9, endless heads, bodies of requests that ask for another
 from __future__ import annotations
 
 import sys
-from typing import Any
+from collections.abc import Collection
+from typing import Any, ClassVar
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
@@ -31,6 +32,16 @@ class HttpProtocol(HttpToolsProtocol):
     """`scope["extensions"]["gateway.target"]["raw"]` is the request target, byte for byte."""
 
     _head_bytes: int | None = None  # of a head that has begun and not ended
+    _open: ClassVar[Collection[object]] = ()  # the server's own, known from the first connection on
+
+    @classmethod
+    def count(cls) -> int:
+        """Connections of clients, websockets among them."""
+        return len(cls._open)
+
+    def connection_made(self, transport: Any) -> None:
+        HttpProtocol._open = self.connections
+        super().connection_made(transport)
 
     def data_received(self, data: bytes) -> None:
         super().data_received(data)

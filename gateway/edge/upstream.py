@@ -13,8 +13,9 @@ from typing import NamedTuple
 from urllib.parse import urlsplit
 
 from gateway.edge.exchange import Exchange, Timeouts, Wire
-from gateway.errors import UpstreamUnreachable
+from gateway.errors import UpstreamBroken, UpstreamError, UpstreamTimeout, UpstreamUnreachable
 from gateway.policy.headers import Field
+from gateway.timing import Timed, untimed
 
 KEEP_IDLE = 4.0
 """Seconds. Many app servers close an idle connection after 5; a request that meets the closing one is lost."""
@@ -28,6 +29,13 @@ REPEATABLE = frozenset({b"GET", b"HEAD", b"OPTIONS"})
 WITHOUT_BODY = REPEATABLE | {b"DELETE", b"TRACE"}
 
 
+FAILURES: dict[type[UpstreamError], str] = {
+    UpstreamUnreachable: "unreachable",
+    UpstreamBroken: "broken",
+    UpstreamTimeout: "timeout",
+}
+
+
 class Outgoing(NamedTuple):
     """A request as it goes out. `rest` counts the bytes of body still to be received: 0 none, None until the end."""
 
@@ -39,10 +47,21 @@ class Outgoing(NamedTuple):
 
 
 class Upstream:
-    """One app's server. `url` is scheme, host and port: "http://127.0.0.1:9000"."""
+    """One app's server. `url` is scheme, host and port: "http://127.0.0.1:9000".
 
-    def __init__(self, url: str, *, timeouts: Timeouts = TIMEOUTS, max_connections: int = 512) -> None:
+    `timed` is told of each "head", from the end of the request on, and by `failed` of those that did not come.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        *,
+        timeouts: Timeouts = TIMEOUTS,
+        max_connections: int = 512,
+        timed: Timed = untimed,
+    ) -> None:
         parts = urlsplit(url)
+        self.timed = timed
         self.timeouts = timeouts
         self.host = parts.hostname or ""
         self.tls = _tls() if parts.scheme == "https" else None
@@ -78,6 +97,10 @@ class Upstream:
             self._sweeper = None
         for wire in self._wires:
             wire.transport.abort()
+
+    def failed(self, error: UpstreamError) -> None:
+        """Whoever was waiting for an answer has got this instead."""
+        self.timed(FAILURES.get(type(error), "broken"), 0.0, False)
 
     # what wires call
 

@@ -19,7 +19,7 @@ from websockets.uri import WebSocketURI
 
 from gateway.edge.server import MESSAGE_MAX
 from gateway.edge.upstream import Upstream
-from gateway.errors import UpstreamBroken, UpstreamTimeout, UpstreamUnreachable
+from gateway.errors import UpstreamBroken, UpstreamError, UpstreamTimeout, UpstreamUnreachable
 from gateway.policy.headers import Field, to_client
 
 Receive = Callable[[], Awaitable[Any]]
@@ -63,6 +63,9 @@ async def tunnel(
         fields = [field for field in _fields(said.headers.raw_items()) if field[0] != b"content-length"]
         await deny(send, said.status_code, fields, bytes(said.body))
         return
+    except UpstreamError as error:
+        upstream.failed(error)
+        raise
     try:
         fields = _fields(far.response.headers.raw_items()) if far.response else []
         await send({"type": "websocket.accept", "subprotocol": far.subprotocol, "headers": fields})

@@ -23,6 +23,7 @@ from gateway.postgresql import migrating
 from gateway.postgresql.pool import Pool
 from gateway.postgresql.seam import BROKEN, CONFLICT, LOST, NOT_WRITABLE, STATEMENT, connect, hosts_of, numbered, said
 from gateway.sql import Schema, Statement, Value
+from gateway.timing import Timed, taken, untimed
 
 DEADLINE = 5.0
 """Seconds for anything, with waiting, connecting and trying again."""
@@ -36,10 +37,11 @@ T = TypeVar("T")
 class PostgresqlSql:
     """A Sql. It connects when it is first used, and looks at each new connection whether the tables are there."""
 
-    def __init__(self, address: str, schema: Schema, complain: Callable[[str], None]) -> None:
+    def __init__(self, address: str, schema: Schema, complain: Callable[[str], None], timed: Timed = untimed) -> None:
         self._address = address
         self._hosts = hosts_of(address)
         self._schema = schema
+        self._timed = timed
         self._pool = Pool(self._connected, complain)
 
     async def all(self, into: Callable[..., T], sql: str, *values: Value) -> list[T]:
@@ -74,6 +76,9 @@ class PostgresqlSql:
         return connection
 
     async def _run(self, work: Callable[[Connection], Awaitable[T]], *, read: bool = False) -> T:
+        return await taken(self._tried(work, read), "read" if read else "write", self._timed)
+
+    async def _tried(self, work: Callable[[Connection], Awaitable[T]], read: bool) -> T:
         loop = asyncio.get_running_loop()
         until, half = loop.time() + DEADLINE, loop.time() + DEADLINE / 2
         again = {NOT_WRITABLE: 1, CONFLICT: TRIES, LOST: 1 if read else 0}

@@ -15,19 +15,20 @@ from gateway.stores.redis_once import RedisOnce
 from gateway.stores.redis_sessions import RedisSessions
 from gateway.stores.redis_throttle import RedisThrottle
 from gateway.stores.redis_values import encoded
+from gateway.timing import Timed, untimed
 
 REMEMBERED = 60_000
 """Milliseconds that what a ping wrote is kept."""
 
 
-def open_state(address: str, *, complain: Callable[[str], None]) -> State:
+def open_state(address: str, *, complain: Callable[[str], None], timed: Timed = untimed) -> State:
     """Make it ready, without a connection yet. Raises StoreError for an address that is none, and for certificates
     that do not load."""
     try:
         parsed = redis_urls.parse(address)
     except ValueError as error:
         raise StoreError(f"the address of the state store {error}") from None
-    redis = Redis(parsed, complain)
+    redis = Redis(parsed, complain, timed)
     channel = encoded(f"{parsed.prefix}sessions")
     return State(
         RedisSessions(redis, channel),

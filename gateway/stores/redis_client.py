@@ -35,9 +35,12 @@ from gateway.stores.redis_circuit import Circuit
 from gateway.stores.redis_node import Broken, Command, Dialer, Node, NotSent, Reply, Wire, reply
 from gateway.stores.redis_topology import Cluster, Place, Sentinels, Single, Topology
 from gateway.stores.redis_values import Script, encoded
+from gateway.timing import Timed, taken, untimed
 
 REPLICAS_WITHIN = 1.0
 """Seconds that replicas have to confirm, at most."""
+
+READING = frozenset({"GET", "HGET", "HMGET", "HKEYS", "ZRANGE"})
 
 BATCH = 500
 SLOTS = 1 << 14
@@ -65,10 +68,11 @@ ANYWAY = How(durable=True, anyway=True)
 class Redis:
     """Made without a connection: the first call makes one. `complain` is told what the operator should know."""
 
-    def __init__(self, address: RedisAddress, complain: Callable[[str], None]) -> None:
+    def __init__(self, address: RedisAddress, complain: Callable[[str], None], timed: Timed = untimed) -> None:
         self.address = address
         self._dialer = Dialer(address)
         self._complain = complain
+        self._timed = timed
         self._policy_seen = False
         self._circuits: dict[tuple[Place | None, str], Circuit] = {}
         self._closed = False
@@ -85,11 +89,13 @@ class Redis:
 
     async def run(self, key: bytes, *command: Argument, how: How = ONCE) -> Reply:
         """The reply to one command, about one key. Raises StoreError."""
-        return await self._call(key, command, how)
+        call = "read" if command[0] in READING else "write"
+        return await taken(self._call(key, command, how), call, self._timed)
 
     async def eval(self, script: Script, keys: Sequence[bytes], *args: Argument, how: How = ONCE) -> Reply:
         """What a script returns. `keys` are of one slot. Raises StoreError."""
-        return await self._call(keys[0], ("EVALSHA", script.sha, len(keys), *keys, *args), how, script)
+        work = self._call(keys[0], ("EVALSHA", script.sha, len(keys), *keys, *args), how, script)
+        return await taken(work, "write", self._timed)
 
     async def scan(self, kind: str, command: Callable[[bytes], Command]) -> AsyncIterator[tuple[bytes, Reply]]:
         """Each key of a kind there is on any master, and the reply to a command about it. Some may come twice."""

@@ -13,6 +13,7 @@ from gateway.stores.sqlite_confirmations import SqliteConfirmations
 from gateway.stores.sqlite_once import SqliteOnce
 from gateway.stores.sqlite_sessions import SqliteSessions
 from gateway.stores.sqlite_throttle import SqliteThrottle
+from gateway.timing import Timed, untimed
 
 VERSIONS = (
     (*sqlite_sessions.SCHEMA, *sqlite_confirmations.SCHEMA, *sqlite_throttle.SCHEMA, *sqlite_once.SCHEMA),
@@ -26,12 +27,12 @@ EXPIRED = (
 )
 
 
-def open_state(path: Path | str, *, complain: Callable[[str], None] | None = None) -> State:
+def open_state(path: Path | str, *, complain: Callable[[str], None] | None = None, timed: Timed = untimed) -> State:
     """Open the file, making it when it is not there, readable by its owner alone. Raises StoreError.
 
     There is nothing to `complain` of.
     """
-    database = Database(path, VERSIONS, synchronous="NORMAL")
+    database = Database(path, VERSIONS, synchronous="NORMAL", timed=timed)
     return State(
         SqliteSessions(database),
         SqliteConfirmations(database),

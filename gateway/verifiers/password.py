@@ -43,7 +43,13 @@ class Hasher:
         self._argon2 = PasswordHasher(time_cost=2, memory_cost=19 * 1024, parallelism=1)
         self._thread = ThreadPoolExecutor(1, "argon2", initializer=_give_way)
         self._nobody = self._thread.submit(self._argon2.hash, secrets.token_bytes(32))
-        self._free = waiting
+        self._waiting = 0
+        self._most = waiting
+
+    @property
+    def waiting(self) -> int:
+        """How many there are now."""
+        return self._waiting
 
     async def hash(self, password: bytes) -> str:
         """An Argon2 string. Raises Busy."""
@@ -67,13 +73,13 @@ class Hasher:
         return self._argon2.hash(password)
 
     async def _queue(self, work: Callable[[], T]) -> T:
-        if not self._free:
+        if self._waiting >= self._most:
             raise Busy("too many passwords wait to be checked")
-        self._free -= 1
+        self._waiting += 1
         try:
             return await asyncio.get_running_loop().run_in_executor(self._thread, work)
         finally:
-            self._free += 1
+            self._waiting -= 1
 
 
 class PasswordVerifier:
@@ -83,6 +89,11 @@ class PasswordVerifier:
 
     def __init__(self, hasher: Hasher | None = None) -> None:
         self._hasher = hasher or Hasher()
+
+    @property
+    def waiting(self) -> int:
+        """Passwords that wait to be hashed, or are being."""
+        return self._hasher.waiting
 
     async def hash(self, password: str) -> str:
         """What to store for a new password. Raises ValueError for one that could never be checked, and Busy."""

@@ -70,6 +70,7 @@ ADVICE = [
     (PUBLIC, PUBLIC + '\ntrusted_proxies = ["::/0"]', "gateway.trusted_proxies: believes everybody"),
     (PUBLIC, PUBLIC + '\nstate = "redis://10.0.0.5"', "gateway.state: is not on this machine, and not encrypted"),
     (PUBLIC, PUBLIC + '\nstate = "redis+cluster://localhost,h"', "gateway.state: is not on this machine, and not encr"),
+    (PATH, f'{PATH}\n[admin]\nlisten = "0.0.0.0:9100"', "routes.toml:12: admin.listen: is open to other machines"),
     (UPSTREAM, UPSTREAM + '\nhost = "other.localhost"', "gateway.public_url: names a host that no app has"),
     (UPSTREAM, 'upstream = "http://10.0.0.5:80"', "routes.toml:6: app[0].upstream: is not on this machine"),
     (UPSTREAM, UPSTREAM + '\npublic = ["/account/**"]', 'route[0].path: is partly inside public "/account/**"'),

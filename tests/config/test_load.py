@@ -356,6 +356,36 @@ def test_an_app_may_have_the_same_port_at_another_address(problems):
     assert problems(GATEWAY + 'listen = "10.0.0.5:9000"\n' + APP) == []
 
 
+def test_metrics_are_answered_nowhere_unless_an_address_is_written(settings):
+    assert settings(GATEWAY + APP).admin is None
+    assert settings(f"{GATEWAY}[admin]\n{APP}").admin is None
+    assert settings(f'{GATEWAY}[admin]\nlisten = "[::1]:9100"\n{APP}').admin == ("::1", 9100)
+
+
+@pytest.mark.parametrize(
+    ("listen", "admin"),
+    [
+        ("127.0.0.1:8000", "127.0.0.1:8000"),
+        ("0.0.0.0:8000", "127.0.0.1:8000"),
+        ("10.0.0.5:8000", "0.0.0.0:8000"),
+        ("localhost:8000", "127.0.0.1:8000"),
+        ("[::]:8000", "[::1]:8000"),
+    ],
+)
+def test_metrics_have_an_address_of_their_own_however_it_is_written(listen, admin, problems):
+    [problem] = problems(f'{GATEWAY}listen = "{listen}"\n[admin]\nlisten = "{admin}"\n{APP}')
+    assert problem == "routes.toml:6: admin.listen: is where gateway.listen is already; write another port"
+
+
+def test_an_app_is_not_where_metrics_are_answered(problems):
+    [problem] = problems(f'{GATEWAY}[admin]\nlisten = "127.0.0.1:9000"\n{APP}')
+    assert problem == "routes.toml:8: app[0].upstream: is where the gateway itself listens; write where the app does"
+
+
+def test_the_same_port_at_another_address_is_another_place(problems):
+    assert problems(f'{GATEWAY}listen = "10.0.0.5:9100"\n[admin]\nlisten = "127.0.0.1:9100"\n{APP}') == []
+
+
 def test_an_upstream_that_is_a_list_is_named(problems):
     [problem] = problems(GATEWAY + APP.replace('"http://127.0.0.1:9000"', '["http://127.0.0.1:9000"]'))
     assert "app[0].upstream: " in problem and "put it in quotes" in problem

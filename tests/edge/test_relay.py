@@ -11,7 +11,7 @@ import uvloop
 from gateway.edge.exchange import Timeouts
 from gateway.edge.relay import relay
 from gateway.edge.upstream import Outgoing, Upstream
-from gateway.errors import ClientGone, UpstreamBroken, UpstreamTimeout, UpstreamUnreachable
+from gateway.errors import ClientGone, UpstreamBroken, UpstreamError, UpstreamTimeout, UpstreamUnreachable
 from tests.edge.servers import Seen, answering, gateway, read_request, scripted, wait_until
 from tests.support.raw import NoAnswer, Raw
 
@@ -135,6 +135,62 @@ def test_a_body_that_is_not_as_long_as_it_said_is_never_completed(pieces) -> Non
     with answering(OK) as upstream:
         uvloop.run(story(upstream.url))
         assert upstream.requests == []
+
+
+def timed_relay(upstream_url: str, pieces: list[bytes], *, pause: float = 0.0) -> list[tuple[str, float, bool]]:
+    """What is told of one request whose pieces come that slowly."""
+    told: list[tuple[str, float, bool]] = []
+    messages = [{"type": "http.request", "body": each, "more_body": each is not pieces[-1]} for each in pieces]
+
+    async def receive() -> dict[str, object]:
+        if not messages:
+            await asyncio.sleep(60)
+        await asyncio.sleep(pause)
+        return messages.pop(0)
+
+    async def send(message: object) -> None:
+        pass
+
+    async def story() -> None:
+        app = Upstream(upstream_url, timeouts=SOON, timed=lambda *each: told.append(each))
+        rest = len(b"".join(pieces))
+        try:
+            await relay(app, Outgoing(b"POST", b"/", [(b"host", b"h")], rest), receive, send)
+        except UpstreamError:
+            pass
+        finally:
+            app.close()
+            await asyncio.sleep(0.01)
+
+    uvloop.run(story())
+    return told
+
+
+@pytest.mark.parametrize(("pieces", "pause"), [([b""], 0.0), ([b"abc"], 0.3), ([b"ab", b"c", b"d"], 0.3)])
+def test_an_answer_is_timed_from_the_end_of_its_request(pieces, pause) -> None:
+    with answering(OK) as upstream:
+        [(call, seconds, ok)] = timed_relay(upstream.url, pieces, pause=pause)
+    assert (call, ok) == ("head", True)
+    assert 0 < seconds < 0.3
+
+
+@pytest.mark.parametrize(
+    ("reply", "told"),
+    [
+        (b"HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\nhalf", [("head", True), ("broken", False)]),
+        (b"nonsense\r\n\r\n", [("broken", False)]),
+        (b"", [("timeout", False)]),
+    ],
+)
+def test_an_answer_that_does_not_come_is_told_by_how(reply, told) -> None:
+    with answering(reply, close=bool(reply)) as upstream:
+        assert [(call, ok) for call, _, ok in timed_relay(upstream.url, [b"abc"])] == told
+
+
+def test_an_upstream_that_is_not_there_is_told_too() -> None:
+    with answering(OK) as upstream:
+        gone = upstream.url
+    assert [(call, ok) for call, _, ok in timed_relay(gone, [b"abc"])] == [("unreachable", False)]
 
 
 def test_pipelined_requests_are_answered_in_their_order() -> None:

@@ -49,6 +49,15 @@ async def test_purging_deletes_what_has_expired(state: State, path: Path, at: in
     assert {table for table in TABLES if execute(path, f"SELECT 1 FROM {table}")} == left
 
 
+async def test_what_is_held_now_is_counted_with_its_bytes(state: State) -> None:
+    assert await state.confirmations.held(NOW) == (0, 0)
+    await fill(state)
+    await state.confirmations.put(replace(ASKED, id="d"), b"of ten byt", HoldLimits())
+    await state.confirmations.put(replace(ASKED, id="e"), None, HoldLimits())
+    assert await state.confirmations.held(NOW + 99) == (2, 16)
+    assert await state.confirmations.held(NOW + 100) == (0, 0)
+
+
 async def test_what_was_kept_is_there_after_a_restart(path: Path) -> None:
     before = open_state(path)
     await fill(before)

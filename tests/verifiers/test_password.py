@@ -145,6 +145,19 @@ def test_who_stops_waiting_leaves_the_queue() -> None:
     asyncio.run(story())
 
 
+def test_it_says_how_many_wait() -> None:
+    async def story() -> None:
+        verifier = PasswordVerifier()
+        async with asyncio.TaskGroup() as tasks:
+            for _ in range(3):
+                tasks.create_task(verifier.hash(RIGHT))
+            await asyncio.sleep(0)
+            assert verifier.waiting == 3
+        assert verifier.waiting == 0
+
+    asyncio.run(story())
+
+
 def test_the_event_loop_turns_while_a_password_is_hashed(verifier: PasswordVerifier, alice: Credentials) -> None:
     async def turns(work: Callable[[], Coroutine[Any, Any, object]]) -> int:
         async with asyncio.TaskGroup() as tasks:

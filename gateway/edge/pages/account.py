@@ -63,6 +63,8 @@ async def change_password(request: Request) -> Response:
         now=int(visit.request.now),
     )
     if failed is not None:
+        if failed.wait:
+            visit.gate.counts.throttled("account")
         return await _overview(visit, session, failed=failed)
     visit.note("credential", Reason.CREDENTIAL_CHANGED, verifier="password")
     return _done("password")
