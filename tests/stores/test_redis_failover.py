@@ -16,7 +16,7 @@ from gateway.policy.facts import AuthEvent, Confirmation, Session
 from gateway.stores.base import HoldLimits, Limit, State
 from gateway.stores.redis import open_state
 from tests.support.processes import free_port
-from tests.support.redis_servers import Nodes, Server, cluster, sentinels
+from tests.support.redis_servers import SERVICE, Nodes, Server, Watched, cluster, sentinels
 
 NOW = 1_000_000
 KEEP = NOW + 1000
@@ -148,3 +148,23 @@ async def test_a_replica_takes_over_its_part_of_a_cluster(nodes: Nodes) -> None:
 
 def _count(server: Server, slot: int) -> int:
     return int(server.say("CLUSTER", "COUNTKEYSINSLOT", slot))
+
+
+async def test_a_minority_of_sentinels_is_not_believed(redis_sentinels: Watched) -> None:
+    url = redis_sentinels.url()
+    async with opened(url) as state:
+        for each in redis_sentinels.sentinels[1:]:
+            each.pause()
+        try:
+            with pytest.raises(StoreError, match="most sentinels do not answer"):
+                await state.life.ping()
+        finally:
+            for each in redis_sentinels.sentinels[1:]:
+                each.go_on()
+        await answers(state)
+
+
+async def test_sentinels_that_do_not_know_the_service_say_so(redis_sentinels: Watched) -> None:
+    async with opened(redis_sentinels.url().replace(SERVICE, "another")) as state:
+        with pytest.raises(StoreError, match="No such master with that name"):
+            await state.life.ping()
