@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 from bisect import bisect
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Protocol
 
 from redis.crc import key_slot
@@ -50,6 +50,27 @@ class Topology(Protocol):
     async def close(self) -> None: ...
 
 
+class Lookout:
+    """One looks for the masters again; the others go on with what they know meanwhile, if they know anything."""
+
+    def __init__(self) -> None:
+        self._suspected, self._settled = 1, 0
+        self._looking = asyncio.Lock()
+
+    def suspect(self) -> None:
+        self._suspected += 1
+
+    async def settle(self, look: Callable[[], Awaitable[None]], *, known: bool) -> None:
+        """Raises what `look` raises; then it is tried again."""
+        if self._suspected == self._settled or (known and self._looking.locked()):
+            return
+        async with self._looking:
+            suspected = self._suspected  # what is suspected from here on may come too late to be found
+            if suspected != self._settled:
+                await look()
+                self._settled = suspected
+
+
 class Single:
     """A Topology of one server."""
 
@@ -83,25 +104,22 @@ class Sentinels:
         self._make = make
         self._dialer = dialer
         self._node: Node | None = None
-        self._look = True
-        self._looking = asyncio.Lock()
+        self._lookout = Lookout()
 
     def place(self, key: bytes) -> Place | None:
         return None
 
     async def node(self, key: bytes) -> Node:
-        if self._look or self._node is None:
-            async with self._looking:
-                if self._look or self._node is None:
-                    self._node = await self._found(self._node)
-                    self._look = False
+        await self._lookout.settle(self._find, known=self._node is not None)
+        if self._node is None:
+            raise NotSent("no sentinel has named a master yet")
         return self._node
 
     async def masters(self) -> list[Node]:
         return [await self.node(b"")]
 
     def suspect(self) -> None:
-        self._look = True
+        self._lookout.suspect()
 
     def at(self, host: str, port: int) -> Node:
         raise NotSent("Redis points to another server: it is a cluster; write redis+cluster://")
@@ -110,7 +128,7 @@ class Sentinels:
         if self._node is not None:
             await self._node.close()
 
-    async def _found(self, before: Node | None) -> Node:
+    async def _find(self) -> None:
         command: Command = ("SENTINEL", "MASTER", self._address.service)
         within = self._address.timeout / SHARE
         wires = [self._dialer.sentinel(*each) for each in self._address.hosts]
@@ -119,11 +137,11 @@ class Sentinels:
         if len(named) * 2 <= len(told):
             raise NotSent(f"most sentinels do not answer, or not for that service{_why(self._dialer, told)}")
         _epoch, host, port = max(named)
-        if before is not None and (before.host, before.port) == (host, port):
-            return before
-        if before is not None:
-            await before.close()
-        return self._make(host, port)
+        before = self._node
+        if before is None or (before.host, before.port) != (host, port):
+            self._node = self._make(host, port)
+            if before is not None:
+                await before.close()
 
 
 def _named(told: Reply) -> tuple[int, str, int] | None:
@@ -147,22 +165,21 @@ class Cluster:
         self._nodes: dict[Place, Node] = {}
         self._starts: list[int] = []
         self._owners: list[Place] = []  # of the slots from the start of the same number on
-        self._look = True
-        self._looking = asyncio.Lock()
+        self._lookout = Lookout()
 
     def place(self, key: bytes) -> Place | None:
         return self._owner(key) if self._starts else None
 
     async def node(self, key: bytes) -> Node:
-        await self._know()
+        await self._lookout.settle(self._learn, known=bool(self._starts))
         return self.at(*self._owner(key))
 
     async def masters(self) -> list[Node]:
-        await self._know()
+        await self._lookout.settle(self._learn, known=bool(self._starts))
         return [self.at(*each) for each in dict.fromkeys(self._owners)]
 
     def suspect(self) -> None:
-        self._look = True
+        self._lookout.suspect()
 
     def at(self, host: str, port: int) -> Node:
         if (host, port) not in self._nodes:
@@ -175,13 +192,6 @@ class Cluster:
 
     def _owner(self, key: bytes) -> Place:
         return self._owners[max(bisect(self._starts, key_slot(key)) - 1, 0)]
-
-    async def _know(self) -> None:
-        if self._look:
-            async with self._looking:
-                if self._look:
-                    await self._learn()
-                    self._look = False
 
     async def _learn(self) -> None:
         command: Command = ("CLUSTER", "SLOTS")

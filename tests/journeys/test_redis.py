@@ -30,7 +30,7 @@ def gate(app: Echo, kept: Server, tmp_path_factory: pytest.TempPathFactory) -> I
     """Started while there is no Redis, which comes later."""
     folder, port = tmp_path_factory.mktemp("workers"), free_port()
     write_config(folder, port, ROUTES.format(upstream=app.url), state=f"redis://{kept.place}")
-    add_people(folder, PEOPLE)
+    add_people(folder, {"alice": PASSWORD})
     kept.kill()
     command = [sys.executable, "-m", "gateway", "serve", "--workers", "2", "--config", str(folder / "routes.toml")]
     program = launch(command, folder)
@@ -92,7 +92,7 @@ def test_who_is_signed_out_by_an_operator_is_signed_out_at_every_worker(gate: Ga
     for _ in range(8):
         with holding(gate, token) as again:
             assert again.request("GET", "/admin/").is_redirect
-            until(lambda again=again: again.request("GET", "/").is_redirect, 1.0)  # type: ignore[misc]
+            until(lambda again=again: again.request("GET", "/").is_redirect, 2.0)  # type: ignore[misc]
 
 
 def test_while_it_says_nothing_what_needs_it_is_refused_in_time_and_goes_on_afterwards(
@@ -104,11 +104,11 @@ def test_while_it_says_nothing_what_needs_it_is_refused_in_time_and_goes_on_afte
         try:
             began = time.monotonic()
             assert alice.request("GET", "/admin/").status_code == 503
-            assert time.monotonic() - began < 4
+            assert time.monotonic() - began < 6
             assert get(gate, "/static/a") == 200
             began = time.monotonic()
             refused = [alice.request("GET", "/admin/").status_code for _ in range(20)]
-            assert refused == [503] * 20 and time.monotonic() - began < 5
+            assert refused == [503] * 20 and time.monotonic() - began < 15  # not 40
         finally:
             kept.go_on()
         until(lambda: alice.request("GET", "/admin/").status_code == 200)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,7 +16,7 @@ from gateway.policy.facts import AuthEvent, Confirmation, Session
 from gateway.stores.base import HoldLimits, Limit, State
 from gateway.stores.redis import open_state
 from tests.support.processes import free_port
-from tests.support.redis_servers import Nodes, Server, cluster, sentinels
+from tests.support.redis_servers import SERVICE, Nodes, Server, Watched, cluster, sentinels
 
 NOW = 1_000_000
 KEEP = NOW + 1000
@@ -148,3 +148,59 @@ async def test_a_replica_takes_over_its_part_of_a_cluster(nodes: Nodes) -> None:
 
 def _count(server: Server, slot: int) -> int:
     return int(server.say("CLUSTER", "COUNTKEYSINSLOT", slot))
+
+
+async def test_a_minority_of_sentinels_is_not_believed(redis_sentinels: Watched) -> None:
+    url = redis_sentinels.url()
+    async with opened(url) as state:
+        for each in redis_sentinels.sentinels[1:]:
+            each.pause()
+        try:
+            with pytest.raises(StoreError, match="most sentinels do not answer"):
+                await state.life.ping()
+        finally:
+            for each in redis_sentinels.sentinels[1:]:
+                each.go_on()
+        await answers(state)
+
+
+async def test_sentinels_that_do_not_know_the_service_say_so(redis_sentinels: Watched) -> None:
+    async with opened(redis_sentinels.url().replace(SERVICE, "another")) as state:
+        with pytest.raises(StoreError, match="No such master with that name"):
+            await state.life.ping()
+
+
+async def test_a_part_of_a_cluster_that_stands_still_slows_nobody_else_down(redis_cluster: Nodes) -> None:
+    for each in redis_cluster.servers:
+        each.say("CONFIG", "SET", "cluster-require-full-coverage", "no")
+    async with opened(redis_cluster.url("&replicas=0")) as state:
+        for n in range(30):
+            await state.throttle.take(f"{n}", NOW, Limit())
+        redis_cluster.servers[0].pause()
+        try:
+            told = await asyncio.gather(
+                *(state.throttle.take(f"{n}", NOW, Limit()) for n in range(30)), return_exceptions=True
+            )
+            ours = [n for n, each in enumerate(told) if not isinstance(each, BaseException)]
+            assert 0 < len(ours) < 30
+            (lost, *_) = set(range(30)) - set(ours)
+            nagging = asyncio.ensure_future(nag(state, f"{lost}"))
+            waits = []
+            until = asyncio.get_running_loop().time() + 3
+            while (began := asyncio.get_running_loop().time()) < until:
+                for n in ours:
+                    await state.throttle.take(f"{n}", NOW, Limit(free=9999))
+                waits.append((asyncio.get_running_loop().time() - began) / len(ours))
+            nagging.cancel()
+            assert sorted(waits)[len(waits) * 9 // 10] < 0.1
+        finally:
+            redis_cluster.servers[0].go_on()
+        await answers(state)
+
+
+async def nag(state: State, key: str) -> None:
+    """Ask for what does not answer, again and again."""
+    while True:
+        with suppress(StoreError):
+            await state.throttle.take(key, NOW, Limit(free=9999))
+        await asyncio.sleep(0.02)
