@@ -138,7 +138,17 @@ class StepUp:
 
     async def of(self, id: str, session: Session, now: int) -> Confirmation | None:
         """The same, though its routes may have gone since: what it holds is decided anew before it is sent."""
-        confirmation = await self._confirmations.get(id, now)
+        return self._mine(await self._confirmations.get(id, now), session)
+
+    async def used(self, id: str, ticket: str, session: Session, now: int) -> Confirmation | None:
+        """That confirmation, if `ticket` is its own, and has already sent what it held on its way.
+
+        Whoever took it may have ended before the app got anything, or before the browser got the answer.
+        """
+        confirmation = self._mine(await self._confirmations.claimed(id, now), session)
+        return confirmation if confirmation is not None and confirmation.ticket == ticket_hash(ticket) else None
+
+    def _mine(self, confirmation: Confirmation | None, session: Session) -> Confirmation | None:
         if confirmation is None or confirmation.app != self._app.name:
             return None
         mine = confirmation.session == session.ref and confirmation.subject == session.subject

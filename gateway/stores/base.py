@@ -14,6 +14,9 @@ from gateway.policy.facts import Confirmation, Session
 SUPERSEDED_GRACE = 10
 """Seconds that the id before the last authentication still finds its session, marked superseded (law 6)."""
 
+CLAIMED_KNOWN = 600
+"""Seconds that a held request is known to be claimed: no ticket's cookie lives for longer."""
+
 
 class SessionStore(Protocol):
     """Sessions by the SHA-256 of their id (32 bytes); the id itself is never stored (law 5)."""
@@ -53,7 +56,10 @@ class HoldLimits(NamedTuple):
 
 
 class ConfirmationStore(Protocol):
-    """Pending confirmations, each with the sealed bytes of the request it holds, if it holds one."""
+    """Pending confirmations, each with the sealed bytes of the request it holds, if it holds one.
+
+    What was claimed counts in no quota.
+    """
 
     async def put(self, confirmation: Confirmation, sealed: bytes | None, limits: HoldLimits) -> bool:
         """Keep it, replacing one of the same id. False, keeping nothing, when a quota is full.
@@ -71,7 +77,14 @@ class ConfirmationStore(Protocol):
         ...
 
     async def claim(self, id: str, ticket: str, now: int) -> tuple[Confirmation, bytes | None] | None:
-        """Take it out, once, with its sealed bytes. None unless `ticket` is not "" and equals the stored one."""
+        """Take it out, once, with its sealed bytes. None unless `ticket` is not "" and equals the stored one.
+
+        If it held something, `claimed` knows it for `CLAIMED_KNOWN` seconds, whatever becomes of who took it.
+        """
+        ...
+
+    async def claimed(self, id: str, now: int) -> Confirmation | None:
+        """It, as it was when it was claimed. None when it was put again or dropped since, or that is too long ago."""
         ...
 
     async def drop(self, *, id: str | None = None, session: str | None = None) -> None:

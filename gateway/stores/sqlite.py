@@ -15,11 +15,13 @@ from gateway.stores.sqlite_throttle import SqliteThrottle
 
 VERSIONS = (
     (*sqlite_sessions.SCHEMA, *sqlite_confirmations.SCHEMA, *sqlite_throttle.SCHEMA, *sqlite_once.SCHEMA),
+    sqlite_confirmations.SECOND,
 )  # fmt: skip
 
 EXPIRED = (
     "DELETE FROM sessions WHERE keep_until < ?",
     "DELETE FROM confirmations WHERE expires_at <= ?",
+    "DELETE FROM claimed WHERE expires_at <= ?",
     "DELETE FROM throttles WHERE forget_at <= ?",
     "DELETE FROM once WHERE expires_at <= ?",
 )
