@@ -129,9 +129,16 @@ class ThrottleStore(Protocol):
 
 
 class OnceStore(Protocol):
-    """Values that can be read once: WebAuthn challenges, the first half of a sign-in, an enrolment under way."""
+    """Values that can be read once: WebAuthn challenges, the first half of a sign-in, an enrolment under way.
+
+    `agree` is for what several want to make at once: all of them get that of the first.
+    """
 
     async def put(self, key: str, value: bytes, *, now: int, expires_at: int) -> None: ...
+
+    async def agree(self, key: str, value: bytes, *, now: int, expires_at: int) -> bytes:
+        """Keep `value` unless there is one that has not expired; the one that is kept, not removed."""
+        ...
 
     async def pop(self, key: str, now: int) -> bytes | None:
         """The value, removed; None when unknown, already read or expired."""
