@@ -17,6 +17,8 @@ from types import TracebackType
 from typing import Self
 from urllib.parse import parse_qs
 
+from tests.support.frames import accepted, echo_frames
+
 BLOCK = 65536
 
 
@@ -204,6 +206,16 @@ async def sink(to: Connection, seen: Seen) -> None:
     await to.answer(json.dumps({"size": size, "sha256": digest.hexdigest()}).encode())
 
 
+async def websocket(to: Connection, seen: Seen) -> None:
+    """Say back every message."""
+    await to.send(accepted(seen.header("sec-websocket-key") or ""))
+    try:
+        await echo_frames(to.reader, to.writer)
+    except asyncio.IncompleteReadError as error:
+        raise Hangup from error
+    raise Hangup
+
+
 Behaviour = Callable[[Connection, Seen], Awaitable[None]]
 BEFORE_BODY: dict[str, Behaviour] = {"/early": early, "/sink": sink}
 MISBEHAVIOURS: dict[str, Behaviour] = {
@@ -222,6 +234,7 @@ MISBEHAVIOURS: dict[str, Behaviour] = {
     "/drip": drip,
     "/big": big,
     "/status": status,
+    "/ws": websocket,
 }
 
 
