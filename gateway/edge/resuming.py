@@ -11,9 +11,11 @@ import re
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from typing import Any, NamedTuple
+from urllib.parse import quote
 
-from gateway.edge.answers import Send
+from gateway.edge.answers import Send, redirect
 from gateway.edge.body import Body, Receive
+from gateway.edge.challenging import CONFIRM, SIGN_IN
 from gateway.edge.cookies import TICKET, Cookies
 from gateway.edge.gate import Visit
 from gateway.edge.pages.unsent import unsent
@@ -59,7 +61,9 @@ class Resuming:
         """True when a held request, or what became of one, was answered in place of this one."""
         session, now = visit.session, int(visit.request.now)
         tickets = _tickets(visit)
-        if session is None or session.superseded or not tickets:
+        if session is None:
+            return bool(tickets) and await self._signs_in_first(visit, tickets, send)
+        if session.superseded or not tickets:
             return False
         for ticket in tickets:
             confirmation = await visit.gate.stepup.of(ticket.id, session, now)
@@ -77,6 +81,25 @@ class Resuming:
                 await unsent(visit, confirmation, "unanswered", 409, send, told)
                 return True
         return False
+
+    async def _signs_in_first(self, visit: Visit, tickets: list[Ticket], send: Send) -> bool:
+        """The session ran out between confirming and coming back: what it holds goes on after signing in.
+
+        What it holds no more had a page, which says afterwards that it is over.
+        """
+        if visit.found is None or visit.found.session.superseded or visit.gate.applogin is not None:
+            return False
+        location, last = "", tickets[-1].id
+        for ticket in tickets:
+            kept = await visit.gate.stepup.find(ticket.id, visit.found.session, int(visit.request.now))
+            if kept is None:
+                location, last = f"{SIGN_IN}?next={quote(CONFIRM + ticket.id, safe='')}", ticket.id
+            elif kept.held and _leads_here(visit, kept):
+                location, last = f"{SIGN_IN}?resume={kept.id}", kept.id
+                break
+        if location:
+            await redirect(send, location, [visit.gate.cookies.clear(_name(last))])
+        return bool(location)
 
     async def _send(
         self, visit: Visit, confirmation: Confirmation, held: HeldRequest, scope: Any, receive: Receive, send: Send

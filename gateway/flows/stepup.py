@@ -36,7 +36,7 @@ from gateway.policy.facts import (
     Session,
 )
 from gateway.policy.holdable import Declined, Hold
-from gateway.stores.base import HoldLimits, State
+from gateway.stores.base import CLAIMED_KNOWN, HoldLimits, State
 from gateway.verifiers.base import Site
 
 GRANT = "granted"
@@ -182,10 +182,11 @@ class StepUp:
     async def satisfied(self, confirmation: Confirmation, now: int) -> str:
         """A ticket for a confirmation that has nothing left to ask; "" if it is not held or no longer there."""
         ticket = secrets.token_urlsafe(24) if confirmation.held else ""
-        hashed = ticket_hash(ticket) if ticket else GRANT
-        if not await self._confirmations.update(replace(confirmation, ticket=hashed), now):
-            return ""
-        return ticket
+        ready = replace(confirmation, ticket=GRANT)
+        if ticket:  # it was confirmed in time, and lives as long as the cookie
+            lives = max(confirmation.expires_at, now + CLAIMED_KNOWN)
+            ready = replace(confirmation, ticket=ticket_hash(ticket), expires_at=lives)
+        return ticket if await self._confirmations.update(ready, now) else ""
 
     async def grant(
         self, request: Request, session: Session, shown: tuple[tuple[str, str], ...]

@@ -103,7 +103,7 @@ class Taken(NamedTuple):
 class Limit:
     """`free` tries at once; each one after that must wait, twice as long as the one before, up to `longest` seconds.
 
-    A key is forgotten `window` seconds after its last try.
+    A key is forgotten `window` seconds after its last try. A clock that is set back begins the wait anew.
     """
 
     free: int = 5

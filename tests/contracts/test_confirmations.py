@@ -85,6 +85,14 @@ async def test_an_update_makes_nothing_that_is_not_there(confirmations: Confirma
     assert await confirmations.get("c", NOW) is None
 
 
+async def test_an_update_can_make_its_time_longer_also_of_what_it_holds(confirmations: ConfirmationStore) -> None:
+    await confirmations.put(PLAIN, b"sealed", LIMITS)
+    longer = replace(PLAIN, ticket="t", expires_at=END + 600)
+    await confirmations.update(longer, NOW)
+    assert await confirmations.get("c", END + 599) == replace(longer, version=1)
+    assert await confirmations.claim("c", "t", END + 599) == (replace(longer, version=1), b"sealed")
+
+
 async def test_an_update_can_make_its_time_shorter(confirmations: ConfirmationStore) -> None:
     await confirmations.put(PLAIN, None, LIMITS)
     await confirmations.update(replace(PLAIN, expires_at=NOW + 5), NOW)

@@ -33,7 +33,7 @@ from tests.support.balancer import balancer
 from tests.support.processes import Program, free_port, launch, run_cli, wait_for
 from tests.support.visitor import Visitor
 
-LONG_AGO = 3600
+LONG_AGO = 86400
 STALE = 1000
 """Seconds: more than any `max_age` in these tests, less than any session lasts."""
 
