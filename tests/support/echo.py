@@ -11,8 +11,9 @@ import base64
 import hashlib
 import json
 import threading
+import time
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import TracebackType
 from typing import Self
 from urllib.parse import parse_qs
@@ -31,6 +32,7 @@ class Seen:
     headers: tuple[tuple[str, str], ...]
     body: bytes
     connection: int
+    at: float = 0.0  # when it was there, seconds since the epoch
 
     def header(self, name: str) -> str | None:
         """The first field of that name, in any case."""
@@ -273,6 +275,11 @@ class Echo:
         """The paths of all requests so far."""
         return [seen.path for seen in self.seen]
 
+    def taken(self) -> list[Seen]:
+        """What has arrived since the last time, which is forgotten here."""
+        arrived, self.seen = self.seen, []
+        return arrived
+
     def __enter__(self) -> Self:
         self._thread.start()
         asyncio.run_coroutine_threadsafe(self._open(), self._loop).result(10)
@@ -319,6 +326,6 @@ class Echo:
             return
         blocks: list[bytes] = []
         await to.body(seen, blocks.append)
-        seen = Seen(seen.method, seen.target, seen.headers, b"".join(blocks), seen.connection)
+        seen = replace(seen, body=b"".join(blocks), at=time.time())
         self.seen.append(seen)
         await MISBEHAVIOURS.get(seen.path, report)(to, seen)
