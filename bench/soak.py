@@ -11,6 +11,7 @@ import sys
 import tempfile
 import threading
 import time
+from collections.abc import Sequence
 from itertools import cycle
 from pathlib import Path
 
@@ -21,7 +22,7 @@ from bench.soak_report import Soak, report
 from bench.soak_watch import Watch
 from tests.support.cutoff import Cutoff
 from tests.support.echo import Echo
-from tests.support.replicas import Replicas, Stores, on_sqlite, replicas
+from tests.support.replicas import Stores, on_sqlite, replicas
 
 PEOPLE = 6
 SETTLES = 8.0
@@ -54,8 +55,9 @@ def run(
     count: int = 2,
     workers: int = 2,
     faults: dict[str, Fault] | None = None,
+    only: Sequence[str] = (),
 ) -> Soak:
-    """The whole of it; `faults` are those of the stores, where they are not SQLite."""
+    """The whole of it. `faults` are those of the stores, where they are not SQLite; `only` names some of all."""
     book, log = Book(), Log()
     with Echo() as app, Cutoff(app.port) as wire:
         routes = ROUTES.format(upstream=f"http://127.0.0.1:{wire.port}")
@@ -73,7 +75,8 @@ def run(
             for thread in threads:
                 thread.start()
             try:
-                struck = _strike(front, Faults(front, wire, faults or {}), app, book, began + seconds, every)
+                every_fault = Faults(front, wire, faults or {})
+                struck = _strike(every_fault, only or tuple(every_fault.all), app, book, began + seconds, every)
             finally:
                 over.set()
                 for thread in threads:
@@ -86,14 +89,15 @@ def run(
     return Soak(title, began, time.monotonic(), book, log, struck, watch)
 
 
-def _strike(front: Replicas, faults: Faults, app: Echo, book: Book, until: float, every: float) -> list[Struck]:
-    """One fault after another, in turn, and a look at what the app got each second."""
+def _strike(faults: Faults, names: Sequence[str], app: Echo, book: Book, until: float, every: float) -> list[Struck]:
+    """One fault after another, in turn, and a look at what the app got five times a second."""
     struck: list[Struck] = []
-    next_, names = time.monotonic() + min(SETTLES, every / 2), cycle(faults.all)
+    settles = min(SETTLES, every / 2)
+    due, turn = time.monotonic() + settles, cycle(names)
     while time.monotonic() < until:
-        if next_ <= time.monotonic() <= until - SETTLES:
-            struck.append(faults.strike(next(names)))
-            next_ += every
+        if due <= time.monotonic() <= until - settles:
+            struck.append(faults.strike(next(turn)))
+            due += every
             print(f"{struck[-1].name}: all ready after {struck[-1].ready - struck[-1].began:.1f} s", file=sys.stderr)
         book.audit(app.taken())
         time.sleep(0.2)

@@ -44,15 +44,13 @@ class Soak:
     def wrong(self) -> list[str]:
         """Every promise that was broken."""
         grown = [
-            f"a process of {life.role} grew by {life.slope(life.memory):.1f} MiB and {life.slope(life.files):.1f} files "
-            "in a minute"
+            f"a process of {life.role} grew in a minute by {life.slope(life.memory):.1f} MiB and by "
+            f"{life.slope(life.files):.1f} files"
             for life in self.watch.lives.values()
             if life.lived > LONG_ENOUGH
             and (life.slope(life.memory) > MOST_MEMORY or life.slope(life.files) > MOST_FILES)
         ]
-        calm = [
-            f"{each.kind}: {each.what}, {each.at - self.began:.0f} s in, while all was well" for each in self.calm()
-        ]
+        calm = [f"{each.kind}: {each.what} while all was well, {each.at - self.began:.0f} s in" for each in self.calm()]
         return [*self.book.wrong, *grown, *calm]
 
 
@@ -64,8 +62,8 @@ def report(soak: Soak) -> str:
         [
             f"## {soak.title}",
             "",
-            f"{minutes:.1f} minutes, {requests} requests ({requests / minutes / 60:.0f} a second), {os.cpu_count()} cores, "
-            f"Python {platform.python_version()}, {len(soak.struck)} faults.",
+            f"{minutes:.1f} minutes, {requests} requests ({requests / minutes / 60:.0f} a second), "
+            f"{len(soak.struck)} faults; {os.cpu_count()} cores, Python {platform.python_version()}.",
             "",
             *_verdict(soak),
             "### What people did",
@@ -91,9 +89,9 @@ def report(soak: Soak) -> str:
             "",
             "### Processes",
             "",
-            "| | lived | MiB at first, at last | MiB a minute | files at first, at last | files a minute |",
+            "| | lived | MiB when warm, at last | MiB a minute | files when warm, at last | files a minute |",
             "|---|---|---|---|---|---|",
-            *(_life(life) for life in soak.watch.lives.values() if life.lived > 0),
+            *(_life(life) for life in soak.watch.lives.values() if life.warm),
             "",
         ]
     )
@@ -129,6 +127,7 @@ def _fault(soak: Soak, struck: Struck) -> str:
 
 def _life(life: Life) -> str:
     return (
-        f"| {life.role} | {life.lived:.0f} s | {life.memory[0]:.0f}, {life.memory[-1]:.0f} | "
-        f"{life.slope(life.memory):+.2f} | {life.files[0]:.0f}, {life.files[-1]:.0f} | {life.slope(life.files):+.2f} |"
+        f"| {life.role} | {life.lived:.0f} s | {life.memory[life.warm]:.0f}, {life.memory[-1]:.0f} | "
+        f"{life.slope(life.memory):+.2f} | {life.files[life.warm]:.0f}, {life.files[-1]:.0f} | "
+        f"{life.slope(life.files):+.2f} |"
     )

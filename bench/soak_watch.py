@@ -28,9 +28,14 @@ class Life:
     def lived(self) -> float:
         return self.seconds[-1] - self.seconds[0] if self.seconds else 0.0
 
+    @property
+    def warm(self) -> int:
+        """The number of the first sample that counts; 0 where it lived too shortly."""
+        return int(len(self.seconds) * WARM)
+
     def slope(self, values: list[float]) -> float:
         """Growth in a minute, once it was warm."""
-        first = int(len(values) * WARM)
+        first = self.warm
         if len(values) - first < 3:
             return 0.0
         return statistics.linear_regression(self.seconds[first:], values[first:]).slope * 60

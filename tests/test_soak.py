@@ -36,7 +36,7 @@ def arrived(deed: Deed, *, who: str = "ada", age: int = 0) -> Seen:
     ("path", "happens", "seen"),
     [
         (FRESH, lambda deed: [arrived(deed, age=4)], None),
-        (FRESH, lambda deed: [arrived(deed, age=60)], "passed on a proof 60 s old"),
+        (FRESH, lambda deed: [arrived(deed, age=60)], "passed on a proof"),
         (FRESH, lambda deed: [arrived(deed, who="eve")], "was done as eve"),
         (FRESH, lambda deed: [arrived(deed), arrived(deed)], "was delivered 2 times"),
         (FRESH, lambda deed: [], "was lost"),

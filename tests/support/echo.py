@@ -241,7 +241,8 @@ MISBEHAVIOURS: dict[str, Behaviour] = {
 
 
 async def report(to: Connection, seen: Seen) -> None:
-    """What was received, as JSON."""
+    """What was received, as JSON, ?ms= later."""
+    await asyncio.sleep(seen.number("ms", 0) / 1000)
     body = {
         "method": seen.method,
         "target": seen.target,
