@@ -11,7 +11,7 @@ demo: .venv/runs
 setup: .venv/tests
 
 test: .venv/tests tests/browser/node_modules
-	@tests/need.sh chromium=chromium /usr/share/fonts/truetype/dejavu/DejaVuSans.ttf=fonts-dejavu-core \
+	@tests/need.sh chromium=chromium /usr/share/fonts/truetype/dejavu/DejaVuSans.ttf=fonts-dejavu-core nginx=nginx-light \
 	  redis-server=redis-server redis-sentinel=redis-sentinel /usr/share/doc/postgresql=postgresql faketime=faketime ip=iproute2 \
 	  '/usr/share/dokuwiki/doku.php=php-cli php-cgi php-xml dokuwiki' \
 	  /usr/sbin/mariadbd=mariadb-server-core /usr/bin/mariadb=mariadb-client-core \

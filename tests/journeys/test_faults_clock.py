@@ -46,7 +46,7 @@ def front(running: Replicas, clock: Clock) -> Iterator[Replicas]:
 
 @pytest.fixture
 def ada(front: Replicas) -> str:
-    name = f"ada{next(NAMES)}"
+    name = f"cleo-{next(NAMES)}"
     front.person(name, PASSWORD)
     return name
 

@@ -20,6 +20,7 @@ from tests.support.replicas import STALE, Replicas, replicas
 from tests.support.small_disk import Disk, gateway_on_small_disk
 from tests.support.visitor import Visitor
 
+TARGET = "/account/email?locked"
 LARGE = 700_000
 """Bytes to hold: more than what is left in pages that SQLite has already."""
 
@@ -87,13 +88,13 @@ def locked(folder: Path) -> sqlite3.Connection:
 
 def test_while_the_file_is_locked_for_too_long_nothing_is_asked_confirmed_or_sent(pair: Replicas, app: Echo) -> None:
     stale, fresh = pair.browser(pair.signed_in("asked", ago=STALE)), pair.browser(pair.signed_in("fresh"))
-    with asked(pair, "answering") as answering, confirmed(pair, "resuming") as resuming:
+    with asked(pair, "answering") as answering, confirmed(pair, "resuming", TARGET) as resuming:
         question = answering.page.url.path
         with closing(locked(pair.folder)), ThreadPoolExecutor(8) as pool:
             waiting = [
                 pool.submit(timely, lambda: stale.request("POST", "/account/email", data={"email": "asked"})),
                 pool.submit(timely, lambda: answering.confirm_only(PASSWORD)),
-                pool.submit(timely, lambda: resuming.request("GET", "/account/email")),
+                pool.submit(timely, lambda: resuming.request("GET", TARGET)),
                 *(pool.submit(timely, lambda at=at: _readyz(pair, at)) for at in (0, 1)),
             ]
             time.sleep(0.5)
@@ -102,11 +103,11 @@ def test_while_the_file_is_locked_for_too_long_nothing_is_asked_confirmed_or_sen
                 assert fresh.fetch("GET", "/static/site.css").status_code == 200
             assert [each.result().status_code for each in waiting] == [503] * 5
         assert [delivered(app, words) for words in ("asked", "answering", "resuming")] == [0, 0, 0]
-        assert not got_page(app, "/account/email")
+        assert not got_page(app, TARGET)
         until(lambda: all(each.ready() for each in pair.each))
         answering.get(question)
         assert answering.confirm(PASSWORD).json()["method"] == "POST"
-        assert resuming.get("/account/email").json()["method"] == "POST"
+        assert resuming.get(TARGET).json()["method"] == "POST"
         assert [delivered(app, words) for words in ("answering", "resuming")] == [1, 1]
 
 

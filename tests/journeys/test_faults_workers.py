@@ -137,7 +137,7 @@ def test_the_balancers_own_second_try_is_told_too(scene: Scene) -> None:
 def test_killed_at_any_moment_of_a_confirmation_it_is_sent_once_or_not_at_all_and_the_person_gets_on(
     scene: Scene,
 ) -> None:
-    for delay in (0.02, 0.1, 0.2, 0.35):
+    for delay in (0.03, 0.15, 0.3):
         name = person(scene)
         with asked(scene.front, name) as browser, ThreadPoolExecutor(1) as pool:
             page = browser.page

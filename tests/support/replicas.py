@@ -37,6 +37,9 @@ LONG_AGO = 86400
 STALE = 1000
 """Seconds: more than any `max_age` in these tests, less than any session lasts."""
 
+HASHES: dict[str, str] = {}
+"""Of passwords: making one takes its time, by design."""
+
 T = TypeVar("T")
 
 
@@ -177,7 +180,9 @@ class Replicas:
             directory, then = open_directory(settings), int(time.time()) - LONG_AGO
             try:
                 await directory.people.add(Person(name, name.title(), then))
-                hashed = await PasswordVerifier().hash(password)
+                if password not in HASHES:
+                    HASHES[password] = await PasswordVerifier().hash(password)
+                hashed = HASHES[password]
                 await directory.credentials.set_password(name, Password(hashed, then, then), expected=None)
                 if phone:
                     sealed = totp.seal(settings.keyring, name, name, phone)
@@ -290,9 +295,11 @@ def replicas(
             _start(opened.each)
             yield opened
         finally:
-            for each in opened.each:
-                if hasattr(each, "program"):
-                    each.program.stop()
+            started = [each.program for each in opened.each if hasattr(each, "program")]
+            for program in started:
+                program.process.terminate()
+            for program in started:
+                program.stop()
 
 
 def _free_ports(count: int) -> Sequence[int]:
