@@ -3,7 +3,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo setup test lint bench locales
+.PHONY: demo setup test lint bench soak locales
 
 demo: .venv/runs
 	@$(BIN)/gateway demo
@@ -29,6 +29,10 @@ lint: .venv/tests
 bench: .venv/runs
 	@tests/need.sh nginx=nginx-light wrk=wrk
 	@$(BIN)/python -m bench.run
+
+soak: .venv/runs
+	@tests/need.sh nginx=nginx-light
+	@$(BIN)/python -m bench.soak $(SECONDS) $(ARGS)
 
 # An older Python, or a Debian without python3-venv, is the usual reason why this fails: say so.
 .venv/bin/python:

@@ -186,8 +186,15 @@ class Assembly:
     def _applogin(self, app: App, identity: AppIdentity | None, prover: Prover) -> AppLogin | None:
         if app.login is None or identity is None:
             return None
-        keyring = self.settings.keyring
-        return AppLogin(app.name, app.login, identity, sessions=self.sessions, prover=prover, keyring=keyring)
+        return AppLogin(
+            app.name,
+            app.login,
+            identity,
+            sessions=self.sessions,
+            prover=prover,
+            once=self.state.once,
+            keyring=self.settings.keyring,
+        )
 
     async def close(self, *others: Assembly) -> None:
         """Write down what is pending, and let go of what none of the `others` uses."""

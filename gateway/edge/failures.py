@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from gateway.edge.answers import Send, problem
+from gateway.edge.answers import Fields, Send, problem
 from gateway.edge.gate import Gate, Visit
 from gateway.edge.pages.reply import common, send_page
 from gateway.edge.static import serve
@@ -45,9 +45,9 @@ async def fail(kind: str, gate: Gate | None, request: Request | None, error: Gat
     await _say(visit, Failure(**common(visit), status=status, reason=reason), status, reason, kind, send)
 
 
-async def too_many(visit: Visit, wait: int, send: Send) -> None:
+async def too_many(visit: Visit, wait: int, send: Send, fields: Fields = ()) -> None:
     """429: guessing is slow, at the app's own door too (law 10)."""
-    retry = [(b"retry-after", str(wait).encode())]
+    retry = [(b"retry-after", str(wait).encode()), *fields]
     if navigates(visit.request):
         view = Failure(**common(visit), status=429, reason=Reason.THROTTLED, wait=wait)
         await send_page(visit, view, 429, send, retry)
@@ -65,19 +65,19 @@ async def unknown_host(kind: str, lender: Gate, request: Request, send: Send) ->
     await _say(visit, view, 421, Reason.UNKNOWN_HOST, kind, send)
 
 
-async def refuse(visit: Visit, decision: Refuse, send: Send, *, kind: str = "http") -> None:
+async def refuse(visit: Visit, decision: Refuse, send: Send, fields: Fields = (), *, kind: str = "http") -> None:
     """Say no, and what to do about it."""
     visit.note("decision", decision.reason, routes=[route.name for route in decision.routes])
     login = visit.gate.applogin
     if decision.reason is Reason.NOT_OBSERVED and login is not None:
         page = AppSignIn(**common(visit), page=login.login.page, notice=decision.reason)
-        await _say(visit, page, 403, decision.reason, kind, send)
+        await _say(visit, page, 403, decision.reason, kind, send, fields)
     elif decision.reason in (Reason.NO_VERIFIER, Reason.TOO_NEW):
-        await _say(visit, no_verifier(visit, decision), 403, decision.reason, kind, send)
+        await _say(visit, no_verifier(visit, decision), 403, decision.reason, kind, send, fields)
     else:
         status = {Reason.STORE_DOWN: 503, Reason.SUPERSEDED: 401}.get(decision.reason, 403)
         view = Failure(**common(visit), status=status, reason=decision.reason)
-        await _say(visit, view, status, decision.reason, kind, send)
+        await _say(visit, view, status, decision.reason, kind, send, fields)
 
 
 def no_verifier(visit: Visit, decision: Refuse) -> View:
@@ -87,13 +87,15 @@ def no_verifier(visit: Visit, decision: Refuse) -> View:
     return Refused(**common(visit), why=decision.reason, action=route.action, needs=needs)
 
 
-async def _say(visit: Visit, view: View, status: int, reason: Reason, kind: str, send: Send) -> None:
+async def _say(
+    visit: Visit, view: View, status: int, reason: Reason, kind: str, send: Send, fields: Fields = ()
+) -> None:
     if kind == "websocket":
         await deny(send, status)
     elif navigates(visit.request):
-        await send_page(visit, view, status, send)
+        await send_page(visit, view, status, send, fields)
     else:
-        await problem(send, status, _members(reason, visit.request.id))
+        await problem(send, status, _members(reason, visit.request.id), fields)
 
 
 async def _plain(kind: str, status: int, reason: Reason, detail: str, send: Send) -> None:

@@ -131,13 +131,13 @@ class Gatekeeper:
                     return decision
                 watch = None if login is None else await observed(visit, login, place.readings, body)
                 if isinstance(watch, Wait):
-                    await too_many(visit, watch.seconds, send)
+                    await too_many(visit, watch.seconds, send, extra)
                     return decision
                 await deliver(visit, decision, body, send, fresh_connection=fresh_connection, extra=extra, watch=watch)
             case Challenge():
                 await challenge(visit, decision, body, send, extra)
             case Refuse():
-                await refuse(visit, decision, send)
+                await refuse(visit, decision, send, extra)
         return decision
 
     async def _judge_again(self, visit: Visit, body: Body, scope: Any, send: Send, **given: Any) -> Decision:

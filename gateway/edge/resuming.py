@@ -1,42 +1,49 @@
 """A confirmed browser comes back to the original address, and the held request goes to the app in place of its GET.
 
 The ticket is a cookie for one confirmation, good once; it works for a navigation within this site only, so that no
-other page can make it happen.
+other page can make it happen. The answer takes it away: one that comes again never met its answer, because the worker,
+the app or the way back broke. Then its owner is told, and not shown the page as if all had gone well.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from typing import Any, NamedTuple
+from urllib.parse import quote
 
-from gateway.edge.answers import Send
+from gateway.edge.answers import Send, redirect
 from gateway.edge.body import Body, Receive
+from gateway.edge.challenging import CONFIRM, SIGN_IN
 from gateway.edge.cookies import TICKET, Cookies
 from gateway.edge.gate import Visit
 from gateway.edge.pages.unsent import unsent
 from gateway.errors import UpstreamBroken, UpstreamTimeout, UpstreamUnreachable
 from gateway.policy.facts import Confirmation, Decision, Forward, HeldRequest, Reason, Request
 from gateway.policy.holdable import Sender, navigates, sender
+from gateway.stores.base import CLAIMED_KNOWN
 
 LIVE = frozenset({b"cookie", b"authorization", b"host"})
 """Fields that the resuming request brings; all others are those of the held one."""
+
+TICKET_LIFE = CLAIMED_KNOWN
+"""Seconds: as long as the store can tell what became of it."""
 
 VALUE = re.compile(rb"gateway_ticket_[A-Za-z0-9_-]{8}=([A-Za-z0-9_-]{8,64})\.([A-Za-z0-9_-]{32})(?:;|$)")
 Judge = Callable[..., Awaitable[Decision]]
 
 
 class Ticket(NamedTuple):
-    """`id` of the confirmation, and the secret of its one-time cookie."""
+    """As its cookie says it: `id` of the confirmation, and the secret."""
 
-    confirmation: Confirmation
+    id: str
     secret: str
 
 
 def ticket_cookie(cookies: Cookies, confirmation: Confirmation, secret: str) -> tuple[bytes, bytes]:
     """One cookie for each confirmation, so that tabs do not take each other's."""
-    return cookies.set(_name(confirmation.id), f"{confirmation.id}.{secret}", strict=True, max_age=600)
+    return cookies.set(_name(confirmation.id), f"{confirmation.id}.{secret}", strict=True, max_age=TICKET_LIFE)
 
 
 def brings_ticket(request: Request) -> bool:
@@ -51,26 +58,48 @@ class Resuming:
         self._judge = judge
 
     async def resumed(self, visit: Visit, scope: Any, receive: Receive, send: Send) -> bool:
-        """True when a held request was answered in place of this one."""
-        async for ticket in self._tickets(visit):
-            held = await visit.gate.stepup.redeem(ticket.confirmation, ticket.secret, int(visit.request.now))
+        """True when a held request, or what became of one, was answered in place of this one."""
+        session, now = visit.session, int(visit.request.now)
+        tickets = _tickets(visit)
+        if session is None:
+            return bool(tickets) and await self._signs_in_first(visit, tickets, send)
+        if session.superseded or not tickets:
+            return False
+        for ticket in tickets:
+            confirmation = await visit.gate.stepup.of(ticket.id, session, now)
+            if confirmation is None or not confirmation.held or not _leads_here(visit, confirmation):
+                continue
+            held = await visit.gate.stepup.redeem(confirmation, ticket.secret, now)
             if isinstance(held, HeldRequest):  # else another tab was faster, and left us the next one
-                await self._send(visit, ticket.confirmation, held, scope, receive, send)
+                await self._send(visit, confirmation, held, scope, receive, send)
+                return True
+        for ticket in tickets:
+            confirmation = await visit.gate.stepup.used(ticket.id, ticket.secret, session, now)
+            if confirmation is not None and _leads_here(visit, confirmation):
+                visit.note("resume", Reason.UNANSWERED, routes=list(confirmation.routes))
+                told = [visit.gate.cookies.clear(_name(confirmation.id))]
+                await unsent(visit, confirmation, "unanswered", 409, send, told)
                 return True
         return False
 
-    async def _tickets(self, visit: Visit) -> AsyncIterator[Ticket]:
-        request, session = visit.request, visit.session
-        if not brings_ticket(request) or not navigates(request) or session is None or session.superseded:
-            return
-        if sender(request, visit.gate.app.origin) not in (Sender.SAME, Sender.UNKNOWN):
-            return
-        target, now = request.target.decode("latin-1"), int(request.now)
-        for field in request.values(b"cookie"):
-            for id, secret in VALUE.findall(field):
-                confirmation = await visit.gate.stepup.of(id.decode(), session, now)
-                if confirmation is not None and confirmation.held and confirmation.target == target:
-                    yield Ticket(confirmation, secret.decode())
+    async def _signs_in_first(self, visit: Visit, tickets: list[Ticket], send: Send) -> bool:
+        """The session ran out between confirming and coming back: what it holds goes on after signing in.
+
+        What it holds no more had a page, which says afterwards that it is over.
+        """
+        if visit.found is None or visit.found.session.superseded or visit.gate.applogin is not None:
+            return False
+        location, last = "", tickets[-1].id
+        for ticket in tickets:
+            kept = await visit.gate.stepup.find(ticket.id, visit.found.session, int(visit.request.now))
+            if kept is None:
+                location, last = f"{SIGN_IN}?next={quote(CONFIRM + ticket.id, safe='')}", ticket.id
+            elif kept.held and _leads_here(visit, kept):
+                location, last = f"{SIGN_IN}?resume={kept.id}", kept.id
+                break
+        if location:
+            await redirect(send, location, [visit.gate.cookies.clear(_name(last))])
+        return bool(location)
 
     async def _send(
         self, visit: Visit, confirmation: Confirmation, held: HeldRequest, scope: Any, receive: Receive, send: Send
@@ -95,6 +124,20 @@ class Resuming:
             await unsent(again, confirmation, fate, status, send, used)
         finally:
             visit.gate.counts.resumed(fate if fate in ("resumed", "stopped", "failed") else f"unsent-{fate}")
+
+
+def _tickets(visit: Visit) -> list[Ticket]:
+    request = visit.request
+    if not brings_ticket(request) or not navigates(request):
+        return []
+    if sender(request, visit.gate.app.origin) not in (Sender.SAME, Sender.UNKNOWN):
+        return []
+    values = (pair for field in request.values(b"cookie") for pair in VALUE.findall(field))
+    return [Ticket(id.decode(), secret.decode()) for id, secret in values]
+
+
+def _leads_here(visit: Visit, confirmation: Confirmation) -> bool:
+    return confirmation.target == visit.request.target.decode("latin-1")
 
 
 def _request(live: Request, held: HeldRequest) -> Request:

@@ -83,7 +83,8 @@ class Cancelled(View):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Unsent(View):
-    """A held request that did not get through. `fate`: "kept", "lost", or "unknown" (it may have taken effect).
+    """A held request that did not get through. `fate`: "kept", "lost", "unknown" (it may have taken effect), or
+    "unanswered" (the same, for it was on its way before).
 
     `action` is "" where its route is gone from the file.
     """

@@ -27,6 +27,7 @@ from gateway.policy.facts import AuthEvent, Headers, Reason, Request, Session
 from gateway.policy.jar import Change, Names, Pair, after, carried, every, in_address
 from gateway.policy.login import Accepted, Attempt, Login, Typed
 from gateway.policy.routes import RouteTable
+from gateway.stores.base import OnceStore
 
 TAKEN_OVER = 10.0
 """Seconds in which the calls of one page share the session that the first of them was given."""
@@ -66,7 +67,15 @@ class AppLogin:
     """One app's. Signatures take the request, because what it carries is what it is judged by."""
 
     def __init__(
-        self, app: str, login: Login, identity: Identity, *, sessions: Sessions, prover: Prover, keyring: Keyring
+        self,
+        app: str,
+        login: Login,
+        identity: Identity,
+        *,
+        sessions: Sessions,
+        prover: Prover,
+        once: OnceStore,
+        keyring: Keyring,
     ) -> None:
         self.login = login
         self.names = Names(login.cookies)
@@ -83,6 +92,8 @@ class AppLogin:
         self._identity = identity
         self._sessions = sessions
         self._prover = prover
+        self._once = once
+        self._keyring = keyring
         self._knowing = Knowing(identity)
         self._opened: dict[bytes, tuple[float, Opened]] = {}
         self._locks: WeakValueDictionary[bytes, asyncio.Lock] = WeakValueDictionary()
@@ -141,8 +152,25 @@ class AppLogin:
         own, beside = ([], shown) if told else (shown, [])
         made = await self._open(who, (), request, own, beside)
         if isinstance(made, Opened):
+            made = await self._agreed(key, made, request, own, beside)
             remember(self._opened, key, (request.now, made))
         return made
+
+    async def _agreed(
+        self, key: bytes, made: Opened, request: Request, own: Sequence[Pair], beside: Sequence[Pair]
+    ) -> Opened:
+        """The same where calls of one page reach several workers: the session that the first of them made."""
+        now, subject = int(request.now), made.session.subject
+        bound = "\0".join((self._app, subject)).encode() + key
+        sealed = self._keyring.seal("taken over", made.token, bound)
+        name = self._keyring.digest("taken over", bound)
+        kept = await self._once.agree(f"taken-over:{name}", sealed, now=now, expires_at=now + int(TAKEN_OVER))
+        token = None if kept == sealed else self._keyring.open("taken over", kept, bound)
+        found = None if token is None else await self._sessions.find(token, self._app, now)
+        if token is None or found is None or not found.alive or found.session.superseded:
+            return made
+        await self._sessions.end(ref=made.session.ref)
+        return Opened(token, found.session, self.binding.marks(found.session.ref, own, beside))
 
     async def begin(self, request: Request, said: Typed) -> int:
         """Before a sign-in goes to the app: seconds to wait; 0: go ahead, this try is counted (law 10)."""

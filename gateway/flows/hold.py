@@ -48,6 +48,11 @@ class Confirmations:
         confirmation, sealed = claimed
         return sealed is None or _request(confirmation, self._open(REQUEST, sealed, confirmation))
 
+    async def claimed(self, id: str, now: int) -> Confirmation | None:
+        """What was claimed not long ago, and has not come back."""
+        found = await self._store.claimed(id, now)
+        return None if found is None else self._opened(found)
+
     async def drop(self, id: str) -> None:
         """With what it holds."""
         await self._store.drop(id=id)

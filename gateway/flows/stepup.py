@@ -36,7 +36,7 @@ from gateway.policy.facts import (
     Session,
 )
 from gateway.policy.holdable import Declined, Hold
-from gateway.stores.base import HoldLimits, State
+from gateway.stores.base import CLAIMED_KNOWN, HoldLimits, State
 from gateway.verifiers.base import Site
 
 GRANT = "granted"
@@ -138,7 +138,17 @@ class StepUp:
 
     async def of(self, id: str, session: Session, now: int) -> Confirmation | None:
         """The same, though its routes may have gone since: what it holds is decided anew before it is sent."""
-        confirmation = await self._confirmations.get(id, now)
+        return self._mine(await self._confirmations.get(id, now), session)
+
+    async def used(self, id: str, ticket: str, session: Session, now: int) -> Confirmation | None:
+        """That confirmation, if `ticket` is its own, and has already sent what it held on its way.
+
+        Whoever took it may have ended before the app got anything, or before the browser got the answer.
+        """
+        confirmation = self._mine(await self._confirmations.claimed(id, now), session)
+        return confirmation if confirmation is not None and confirmation.ticket == ticket_hash(ticket) else None
+
+    def _mine(self, confirmation: Confirmation | None, session: Session) -> Confirmation | None:
         if confirmation is None or confirmation.app != self._app.name:
             return None
         mine = confirmation.session == session.ref and confirmation.subject == session.subject
@@ -172,10 +182,11 @@ class StepUp:
     async def satisfied(self, confirmation: Confirmation, now: int) -> str:
         """A ticket for a confirmation that has nothing left to ask; "" if it is not held or no longer there."""
         ticket = secrets.token_urlsafe(24) if confirmation.held else ""
-        hashed = ticket_hash(ticket) if ticket else GRANT
-        if not await self._confirmations.update(replace(confirmation, ticket=hashed), now):
-            return ""
-        return ticket
+        ready = replace(confirmation, ticket=GRANT)
+        if ticket:  # it was confirmed in time, and lives as long as the cookie
+            lives = max(confirmation.expires_at, now + CLAIMED_KNOWN)
+            ready = replace(confirmation, ticket=ticket_hash(ticket), expires_at=lives)
+        return ticket if await self._confirmations.update(ready, now) else ""
 
     async def grant(
         self, request: Request, session: Session, shown: tuple[tuple[str, str], ...]

@@ -6,7 +6,7 @@ import unicodedata
 from ipaddress import ip_address, ip_network
 
 from gateway.config.secrets import Keyring
-from gateway.stores.base import Limit, ThrottleStore
+from gateway.stores.base import Limit, Taken, ThrottleStore
 
 SUBJECT = Limit(free=5, first_wait=30, longest=900, window=3600)
 ADDRESS = Limit(free=30, first_wait=30, longest=900, window=3600)
@@ -53,7 +53,7 @@ class Throttle:
 
     async def first_use(self, value: str, now: float, lifetime: int) -> bool:
         """Whether a value that carries its own proof is used for the first time within its lifetime."""
-        return (await self._store.take(f"used:{value}", now, Limit(free=1, window=lifetime))).tries == 1
+        return await self._store.take(f"used:{value}", now, Limit(free=1, window=lifetime)) == Taken(0, 1)
 
     def _name(self, subject: str) -> str:
         """Hashed: people type their password where the name belongs, and the store must not learn it (law 5).

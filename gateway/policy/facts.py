@@ -21,6 +21,7 @@ class Reason(StrEnum):
     FRESH = "fresh"  # every route that matched is satisfied
     REPORT = "report"  # only routes in report mode are not satisfied
     RESUMED = "resumed"  # a held request was sent after its owner confirmed
+    UNANSWERED = "unanswered"  # it was sent before, and its answer never reached its owner: it is not sent again
     # challenge
     ANONYMOUS = "anonymous"  # nobody has signed in
     EXPIRED = "expired"  # the session ran out, idle or absolute

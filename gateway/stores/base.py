@@ -15,6 +15,9 @@ from gateway.policy.facts import Confirmation, Session
 SUPERSEDED_GRACE = 10
 """Seconds that the id before the last authentication still finds its session, marked superseded (law 6)."""
 
+CLAIMED_KNOWN = 600
+"""Seconds that a held request is known to be claimed: no ticket's cookie lives for longer."""
+
 
 class SessionStore(Protocol):
     """Sessions by the SHA-256 of their id (32 bytes); the id itself is never stored (law 5)."""
@@ -54,7 +57,10 @@ class HoldLimits(NamedTuple):
 
 
 class ConfirmationStore(Protocol):
-    """Pending confirmations, each with the sealed bytes of the request it holds, if it holds one."""
+    """Pending confirmations, each with the sealed bytes of the request it holds, if it holds one.
+
+    What was claimed counts in no quota.
+    """
 
     async def put(self, confirmation: Confirmation, sealed: bytes | None, limits: HoldLimits) -> bool:
         """Keep it, replacing one of the same id. False, keeping nothing, when a quota is full.
@@ -72,7 +78,14 @@ class ConfirmationStore(Protocol):
         ...
 
     async def claim(self, id: str, ticket: str, now: int) -> tuple[Confirmation, bytes | None] | None:
-        """Take it out, once, with its sealed bytes. None unless `ticket` is not "" and equals the stored one."""
+        """Take it out, once, with its sealed bytes. None unless `ticket` is not "" and equals the stored one.
+
+        If it held something, `claimed` knows it for `CLAIMED_KNOWN` seconds, whatever becomes of who took it.
+        """
+        ...
+
+    async def claimed(self, id: str, now: int) -> Confirmation | None:
+        """It, as it was when it was claimed. None when it was put again or dropped since, or that is too long ago."""
         ...
 
     async def drop(self, *, id: str | None = None, session: str | None = None) -> None:
@@ -95,7 +108,7 @@ class Taken(NamedTuple):
 class Limit:
     """`free` tries at once; each one after that must wait, twice as long as the one before, up to `longest` seconds.
 
-    A key is forgotten `window` seconds after its last try.
+    A key is forgotten `window` seconds after its last try. A clock that is set back begins the wait anew.
     """
 
     free: int = 5
@@ -121,9 +134,16 @@ class ThrottleStore(Protocol):
 
 
 class OnceStore(Protocol):
-    """Values that can be read once: WebAuthn challenges, the first half of a sign-in, an enrolment under way."""
+    """Values that can be read once: WebAuthn challenges, the first half of a sign-in, an enrolment under way.
+
+    `agree` is for what several want to make at once: all of them get that of the first.
+    """
 
     async def put(self, key: str, value: bytes, *, now: int, expires_at: int) -> None: ...
+
+    async def agree(self, key: str, value: bytes, *, now: int, expires_at: int) -> bytes:
+        """Keep `value` unless there is one that has not expired; the one that is kept, not removed."""
+        ...
 
     async def pop(self, key: str, now: int) -> bytes | None:
         """The value, removed; None when unknown, already read or expired."""

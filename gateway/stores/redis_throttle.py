@@ -9,13 +9,20 @@ from gateway.stores.redis_values import made, script
 # Numbers of time are kept as they were written: Lua would shorten them.
 TAKE = script("""
 local now, free = tonumber(ARGV[1]), tonumber(ARGV[2])
-local kept = redis.call('HMGET', KEYS[1], 'tries', 'last', 'forget_at')
+local kept = redis.call('HMGET', KEYS[1], 'tries', 'last', 'forget_at', 'last_but_one')
 local tries, last = 0, ARGV[1]
 if kept[1] and tonumber(kept[3]) > now then
     tries, last = tonumber(kept[1]), kept[2]
 end
 if tries >= free then
     local pause = math.min(tonumber(ARGV[3]) * 2 ^ math.min(tries - free, 60), tonumber(ARGV[4]))
+    if tonumber(last) > now then -- the clock was set back: the wait begins now
+        redis.call('HSET', KEYS[1], 'last', ARGV[1])
+        if tonumber(kept[4]) > now then
+            redis.call('HSET', KEYS[1], 'last_but_one', ARGV[1])
+        end
+        last = ARGV[1]
+    end
     local wait = pause - math.max(now - tonumber(last), 0)
     if wait > 0 then
         return {math.ceil(wait), tries}

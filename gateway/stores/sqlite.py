@@ -17,11 +17,13 @@ from gateway.timing import Timed, untimed
 
 VERSIONS = (
     (*sqlite_sessions.SCHEMA, *sqlite_confirmations.SCHEMA, *sqlite_throttle.SCHEMA, *sqlite_once.SCHEMA),
+    sqlite_confirmations.SECOND,
 )  # fmt: skip
 
 EXPIRED = (
     "DELETE FROM sessions WHERE keep_until < ?",
     "DELETE FROM confirmations WHERE expires_at <= ?",
+    "DELETE FROM claimed WHERE expires_at <= ?",
     "DELETE FROM throttles WHERE forget_at <= ?",
     "DELETE FROM once WHERE expires_at <= ?",
 )

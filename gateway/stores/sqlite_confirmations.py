@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from gateway.policy.facts import Confirmation
 from gateway.sqlite import Database
-from gateway.stores.base import HoldLimits
+from gateway.stores.base import CLAIMED_KNOWN, HoldLimits
 from gateway.stores.encoding import confirmation_of, confirmation_text
 
 SCHEMA = (
@@ -32,6 +32,20 @@ SCHEMA = (
     """,
 )
 
+SECOND = (
+    """
+    CREATE TABLE claimed (
+        id TEXT PRIMARY KEY,
+        session TEXT NOT NULL,
+        expires_at INTEGER NOT NULL,
+        facts TEXT NOT NULL
+    ) STRICT, WITHOUT ROWID
+    """,
+    "CREATE INDEX claimed_by_session ON claimed (session)",
+    "CREATE INDEX claimed_by_expiry ON claimed (expires_at)",
+)
+"""What the second version of the file adds."""
+
 OF_SESSION = """
     SELECT count(*), count(size), coalesce(sum(size), 0) FROM confirmations
     WHERE session = ? AND expires_at > ? AND id <> ?
@@ -49,8 +63,11 @@ CLAIM = """
     WHERE id = ? AND ticket = ? AND ticket <> '' AND expires_at > ?
 """
 HELD = "SELECT count(size), coalesce(sum(size), 0) FROM confirmations WHERE expires_at > ?"
+REMEMBER = "REPLACE INTO claimed (id, session, expires_at, facts) VALUES (?, ?, ?, ?)"
+CLAIMED = "SELECT facts FROM claimed WHERE id = ? AND expires_at > ?"
 FORGET = "DELETE FROM confirmations WHERE id = ?"
-DROP = "DELETE FROM confirmations WHERE id = ? OR session = ?"
+UNCLAIM = "DELETE FROM claimed WHERE id = ?"
+DROP = ("DELETE FROM confirmations WHERE id = ? OR session = ?", "DELETE FROM claimed WHERE id = ? OR session = ?")
 
 
 class SqliteConfirmations:
@@ -75,8 +92,11 @@ class SqliteConfirmations:
     async def claim(self, id: str, ticket: str, now: int) -> tuple[Confirmation, bytes | None] | None:
         return await self._db.write(lambda db: _claim(db, id, ticket, now))
 
+    async def claimed(self, id: str, now: int) -> Confirmation | None:
+        return self._db.one(confirmation_of, CLAIMED, id, now)
+
     async def drop(self, *, id: str | None = None, session: str | None = None) -> None:
-        await self._db.change(DROP, id, session)
+        await self._db.write(lambda db: _drop(db, id, session))
 
     async def held(self, now: int) -> tuple[int, int]:
         return self._db.all(_counted, HELD, now)[0]
@@ -87,6 +107,7 @@ def _put(db: sqlite3.Connection, confirmation: Confirmation, sealed: bytes | Non
         return False
     facts = confirmation_text(confirmation)
     db.execute(FORGET, (confirmation.id,))
+    db.execute(UNCLAIM, (confirmation.id,))
     db.execute(
         PUT,
         (
@@ -123,5 +144,13 @@ def _claim(db: sqlite3.Connection, id: str, ticket: str, now: int) -> tuple[Conf
     if found is None:
         return None
     facts, sealed = found
+    confirmation = confirmation_of(facts)
     db.execute(FORGET, (id,))
-    return confirmation_of(facts), sealed
+    if sealed is not None:
+        db.execute(REMEMBER, (id, confirmation.session, now + CLAIMED_KNOWN, facts))
+    return confirmation, sealed
+
+
+def _drop(db: sqlite3.Connection, id: str | None, session: str | None) -> None:
+    for sql in DROP:
+        db.execute(sql, (id, session))

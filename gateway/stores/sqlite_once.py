@@ -18,6 +18,13 @@ SCHEMA = (
 )
 
 PUT = "REPLACE INTO once (key, value, expires_at) VALUES (?, ?, ?)"
+AGREE = """
+    INSERT INTO once (key, value, expires_at) VALUES (?1, ?2, ?3)
+    ON CONFLICT (key) DO UPDATE SET
+        value = iif(expires_at > ?4, value, excluded.value),
+        expires_at = iif(expires_at > ?4, expires_at, excluded.expires_at)
+    RETURNING value
+"""
 POP = "DELETE FROM once WHERE key = ? AND expires_at > ? RETURNING value"
 
 
@@ -29,6 +36,13 @@ class SqliteOnce:
 
     async def put(self, key: str, value: bytes, *, now: int, expires_at: int) -> None:
         await self._db.change(PUT, key, value, expires_at)
+
+    async def agree(self, key: str, value: bytes, *, now: int, expires_at: int) -> bytes:
+        def act(db: sqlite3.Connection) -> bytes:
+            (kept,) = db.execute(AGREE, (key, value, expires_at, now)).fetchone()
+            return bytes(kept)
+
+        return await self._db.write(act)
 
     async def pop(self, key: str, now: int) -> bytes | None:
         return await self._db.write(lambda db: _pop(db, key, now))

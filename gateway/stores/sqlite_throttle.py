@@ -23,6 +23,7 @@ SCHEMA = (
 
 COUNTED = "SELECT tries, last FROM throttles WHERE key = ? AND forget_at > ?"
 COUNT = "REPLACE INTO throttles (key, tries, last, last_but_one, forget_at) VALUES (?, ?, ?, ?, ?)"
+SET_BACK = "UPDATE throttles SET last = ?, last_but_one = min(last_but_one, ?) WHERE key = ?"
 # The try that is given back made nobody wait either: the clock runs from the one before it.
 GIVE_BACK = "UPDATE throttles SET tries = max(tries - 1, 0), last = last_but_one WHERE key = ?"
 FORGIVE = "DELETE FROM throttles WHERE key = ?"
@@ -48,7 +49,9 @@ def _take(db: sqlite3.Connection, key: str, now: float, limit: Limit) -> Taken:
     tries, last = db.execute(COUNTED, (key, now)).fetchone() or (0, now)
     if tries >= limit.free:
         pause = min(limit.first_wait * 2 ** (tries - limit.free), limit.longest)
-        wait = pause - max(now - last, 0)  # a clock set back must not make it longer than `longest`
+        if last > now:  # the clock was set back: the wait begins now, or it would last until that time comes again
+            db.execute(SET_BACK, (now, now, key))
+        wait = pause - max(now - last, 0)
         if wait > 0:
             return Taken(math.ceil(wait), tries)
     db.execute(COUNT, (key, tries + 1, now, last, now + limit.window))

@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 
 from gateway.policy.facts import AuthEvent, Confirmation
-from gateway.stores.base import ConfirmationStore, HoldLimits, State
+from gateway.stores.base import CLAIMED_KNOWN, ConfirmationStore, HoldLimits, State
 
 NOW = 1_000_000
 END = NOW + 600
@@ -85,6 +85,14 @@ async def test_an_update_makes_nothing_that_is_not_there(confirmations: Confirma
     assert await confirmations.get("c", NOW) is None
 
 
+async def test_an_update_can_make_its_time_longer_also_of_what_it_holds(confirmations: ConfirmationStore) -> None:
+    await confirmations.put(PLAIN, b"sealed", LIMITS)
+    longer = replace(PLAIN, ticket="t", expires_at=END + 600)
+    await confirmations.update(longer, NOW)
+    assert await confirmations.get("c", END + 599) == replace(longer, version=1)
+    assert await confirmations.claim("c", "t", END + 599) == (replace(longer, version=1), b"sealed")
+
+
 async def test_an_update_can_make_its_time_shorter(confirmations: ConfirmationStore) -> None:
     await confirmations.put(PLAIN, None, LIMITS)
     await confirmations.update(replace(PLAIN, expires_at=NOW + 5), NOW)
@@ -106,6 +114,58 @@ async def test_a_claimed_request_cannot_be_claimed_again(confirmations: Confirma
     assert await confirmations.claim("c", "t", NOW) is None
     assert await confirmations.get("c", NOW) is None
     assert not await confirmations.update(replace(PLAIN, ticket="t"), NOW)
+
+
+@pytest.mark.parametrize("at", [NOW, NOW + CLAIMED_KNOWN - 1])
+async def test_that_a_held_request_was_claimed_is_known_for_longer_than_it_would_have_lived(
+    confirmations: ConfirmationStore, at: int
+) -> None:
+    asked = replace(FULL, ticket="t", expires_at=NOW + 1)
+    await confirmations.put(asked, b"sealed", LIMITS)
+    assert await confirmations.claimed("c", NOW) is None
+    await confirmations.claim("c", "t", NOW)
+    assert await confirmations.claimed("c", at) == asked
+    assert await confirmations.claimed("C", at) is None
+
+
+async def test_what_was_claimed_is_known_for_a_while_only(confirmations: ConfirmationStore) -> None:
+    await confirmations.put(replace(PLAIN, ticket="t"), b"sealed", LIMITS)
+    await confirmations.claim("c", "t", NOW)
+    assert await confirmations.claimed("c", NOW + CLAIMED_KNOWN) is None
+
+
+async def test_of_one_that_held_nothing_nothing_is_known(confirmations: ConfirmationStore) -> None:
+    await confirmations.put(replace(PLAIN, ticket="t"), None, LIMITS)
+    assert await confirmations.claim("c", "t", NOW) is not None
+    assert await confirmations.claimed("c", NOW) is None
+
+
+@pytest.mark.parametrize("forgotten", [{"id": "c"}, {"session": "ref-a"}])
+async def test_what_was_claimed_is_forgotten_when_it_is_dropped(
+    confirmations: ConfirmationStore, forgotten: dict[str, str]
+) -> None:
+    await confirmations.put(replace(PLAIN, ticket="t"), b"sealed", LIMITS)
+    await confirmations.claim("c", "t", NOW)
+    await confirmations.drop(**forgotten)
+    assert await confirmations.claimed("c", NOW) is None
+
+
+async def test_what_was_claimed_and_comes_back_can_be_claimed_again(confirmations: ConfirmationStore) -> None:
+    await confirmations.put(replace(PLAIN, ticket="t"), b"sealed", LIMITS)
+    await confirmations.claim("c", "t", NOW)
+    again = replace(PLAIN, ticket="u")
+    assert await confirmations.put(again, b"sealed", LIMITS)
+    assert await confirmations.claimed("c", NOW) is None
+    assert await confirmations.claim("c", "t", NOW) is None
+    assert await confirmations.claim("c", "u", NOW) == (again, b"sealed")
+    assert await confirmations.claimed("c", NOW) == again
+
+
+async def test_what_was_claimed_counts_in_no_quota(confirmations: ConfirmationStore) -> None:
+    limits = HoldLimits(pending=1, per_session=1, session_bytes=9, total_bytes=9)
+    for id in "abc":
+        assert await confirmations.put(replace(PLAIN, id=id, ticket="t"), bytes(9), limits)
+        assert await confirmations.claim(id, "t", NOW) is not None
 
 
 async def test_of_many_claims_at_once_one_wins(confirmations: ConfirmationStore) -> None:

@@ -43,6 +43,22 @@ async def test_the_newest_value_of_a_key_stands(once: OnceStore) -> None:
     assert await once.pop("key", END + 5) == b"second"
 
 
+async def test_those_who_agree_at_once_all_get_what_one_of_them_brought(once: OnceStore) -> None:
+    brought = [b"%d" % number for number in range(8)]
+    kept = await asyncio.gather(*(once.agree("key", value, now=NOW, expires_at=END) for value in brought))
+    assert set(kept) == {kept[0]} and kept[0] in brought
+    assert await once.agree("key", b"later", now=END - 1, expires_at=END + 300) == kept[0]
+    assert await once.agree("another", b"value", now=NOW, expires_at=END) == b"value"
+
+
+async def test_what_was_agreed_lasts_its_own_time_and_is_agreed_anew_after_it(once: OnceStore) -> None:
+    await once.agree("key", b"first", now=NOW, expires_at=END)
+    await once.agree("key", b"second", now=NOW + 1, expires_at=END + 300)
+    assert await once.agree("key", b"third", now=END, expires_at=END + 10) == b"third"
+    assert await once.pop("key", END + 9) == b"third"
+    assert await once.agree("key", b"fourth", now=END, expires_at=END + 10) == b"fourth"
+
+
 async def test_reading_one_key_leaves_the_others(once: OnceStore) -> None:
     await once.put("key", b"value", now=NOW, expires_at=END)
     assert await once.pop("Key", NOW) is None

@@ -37,6 +37,7 @@ LONG = [(30, Taken(0, 4)), (30, Taken(60, 4)), (90, Taken(0, 5)), (90, Taken(100
         [(0, Taken(0, 1)), (3599, Taken(0, 2)), (7198, Taken(0, 3)), (10797, Taken(0, 4)), (14397, Taken(0, 1))],
         # a clock that was set back
         [*FREE, (-5000, Taken(30, 3)), (30, Taken(0, 4))],
+        [*FREE, (-5000, Taken(30, 3)), (-4990, Taken(20, 3)), (-4970, Taken(0, 4)), (-4970, Taken(60, 4))],
     ],
 )
 async def test_guessing_is_slow(throttle: ThrottleStore, tries: list[tuple[float, Taken]]) -> None:

@@ -151,7 +151,7 @@ def test_a_page_of_an_old_session_shows_the_way_out() -> None:
     assert "again=1" not in page(VIEWS["error-expired-404"])
 
 
-@pytest.mark.parametrize("fate", ["kept", "lost", "unknown"])
+@pytest.mark.parametrize("fate", ["kept", "lost", "unknown", "unanswered"])
 def test_a_request_that_did_not_get_through_is_called_by_its_action(fate: str) -> None:
     kept = replace(VIEWS["unsent-kept"], fate=fate)
     assert "What you confirmed: Change your e-mail address" in words(kept)

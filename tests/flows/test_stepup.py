@@ -197,6 +197,23 @@ async def test_what_could_not_be_sent_waits_for_another_try(house: House) -> Non
     assert await house.stepup.redeem(done.confirmation, again, NOW) == held
 
 
+async def test_that_a_ticket_was_used_is_said_to_whoever_has_it_and_to_nobody_else(house: House) -> None:
+    found, bobs = await house.signed_in("alice"), (await house.signed_in("bob")).session
+    done = await house.answer(await house.ask(found.session, EMAIL), found)
+    assert isinstance(done, Confirmed)
+    id, ticket = done.confirmation.id, done.ticket
+    assert await house.stepup.used(id, ticket, found.session, NOW) is None
+    held = await house.stepup.redeem(done.confirmation, ticket, NOW)
+    used = await house.stepup.used(id, ticket, found.session, NOW)
+    assert used is not None and (used.id, used.target) == (id, EMAIL.path)
+    assert await house.stepup.used(id, "A" * 32, found.session, NOW) is None
+    assert await house.stepup.used(id, ticket, bobs, NOW) is None
+    assert isinstance(held, HeldRequest)
+    again = await house.stepup.restore(done.confirmation, held, NOW)
+    assert await house.stepup.used(id, ticket, found.session, NOW) is None
+    assert await house.stepup.redeem(done.confirmation, again, NOW) == held
+
+
 async def test_an_expired_sessions_request_goes_to_the_same_person_only(house: House) -> None:
     old, new, bobs = [(await house.signed_in(name)).session for name in ("alice", "alice", "bob")]
     expired = Challenge(Reason.EXPIRED, (), 0)

@@ -109,3 +109,11 @@ async def test_what_was_typed_as_a_name_is_not_in_the_store(state: State, tmp_pa
     await Throttle(state.throttle, KEYRING).take("my secret password", HERE, NOW)
     written = b"".join(file.read_bytes() for file in tmp_path.glob("state.db*"))
     assert b"subject:" in written and b"my secret password" not in written
+
+
+@pytest.mark.parametrize("again", [0, 1, 29, 30, 299])
+async def test_a_value_is_used_for_the_first_time_once_in_its_lifetime(state: State, again: int) -> None:
+    throttle = Throttle(state.throttle, KEYRING)
+    assert await throttle.first_use("challenge", NOW, 300)
+    assert not await throttle.first_use("challenge", NOW + again, 300)
+    assert await throttle.first_use("another", NOW + again, 300)

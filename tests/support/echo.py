@@ -11,11 +11,14 @@ import base64
 import hashlib
 import json
 import threading
+import time
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import TracebackType
 from typing import Self
 from urllib.parse import parse_qs
+
+from tests.support.frames import accepted, echo_frames
 
 BLOCK = 65536
 
@@ -29,6 +32,7 @@ class Seen:
     headers: tuple[tuple[str, str], ...]
     body: bytes
     connection: int
+    at: float = 0.0  # when it was there, seconds since the epoch
 
     def header(self, name: str) -> str | None:
         """The first field of that name, in any case."""
@@ -204,6 +208,16 @@ async def sink(to: Connection, seen: Seen) -> None:
     await to.answer(json.dumps({"size": size, "sha256": digest.hexdigest()}).encode())
 
 
+async def websocket(to: Connection, seen: Seen) -> None:
+    """Say back every message."""
+    await to.send(accepted(seen.header("sec-websocket-key") or ""))
+    try:
+        await echo_frames(to.reader, to.writer)
+    except asyncio.IncompleteReadError as error:
+        raise Hangup from error
+    raise Hangup
+
+
 Behaviour = Callable[[Connection, Seen], Awaitable[None]]
 BEFORE_BODY: dict[str, Behaviour] = {"/early": early, "/sink": sink}
 MISBEHAVIOURS: dict[str, Behaviour] = {
@@ -222,11 +236,13 @@ MISBEHAVIOURS: dict[str, Behaviour] = {
     "/drip": drip,
     "/big": big,
     "/status": status,
+    "/ws": websocket,
 }
 
 
 async def report(to: Connection, seen: Seen) -> None:
-    """What was received, as JSON."""
+    """What was received, as JSON, ?ms= later."""
+    await asyncio.sleep(seen.number("ms", 0) / 1000)
     body = {
         "method": seen.method,
         "target": seen.target,
@@ -259,6 +275,11 @@ class Echo:
     def paths(self) -> list[str]:
         """The paths of all requests so far."""
         return [seen.path for seen in self.seen]
+
+    def taken(self) -> list[Seen]:
+        """What has arrived since the last time, which is forgotten here."""
+        arrived, self.seen = self.seen, []
+        return arrived
 
     def __enter__(self) -> Self:
         self._thread.start()
@@ -306,6 +327,6 @@ class Echo:
             return
         blocks: list[bytes] = []
         await to.body(seen, blocks.append)
-        seen = Seen(seen.method, seen.target, seen.headers, b"".join(blocks), seen.connection)
+        seen = replace(seen, body=b"".join(blocks), at=time.time())
         self.seen.append(seen)
         await MISBEHAVIOURS.get(seen.path, report)(to, seen)

@@ -119,6 +119,9 @@ VIEWS: dict[str, View] = {
     "unsent-unknown": Unsent(
         **COMMON, fate="unknown", post="/.gateway/confirm/x", method="POST", target="/a", retry="/a", kept_until=NOW
     ),
+    "unsent-unanswered": Unsent(
+        **COMMON, fate="unanswered", post="/.gateway/confirm/x", method="POST", target="/a", retry="/a", kept_until=NOW
+    ),
     "signin": SignIn(**NOBODY, options=OPTIONS, hidden=(("next", "/"),)),
     "signin-wrong": SignIn(**NOBODY, name="alice", error="wrong"),
     "signin-throttled": SignIn(**NOBODY, name="alice", error="throttled", wait=30),

@@ -18,9 +18,9 @@ ATTRIBUTE = re.compile(r'\b(name|value)="([^"]*)"')
 class Visitor:
     """One browser profile, as browsers behave: redirects are followed as navigations, with the Origin of the page."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, transport: httpx.BaseTransport | None = None) -> None:
         self.url = url
-        self.http = httpx.Client(base_url=url, follow_redirects=False, timeout=30)
+        self.http = httpx.Client(base_url=url, follow_redirects=False, timeout=30, transport=transport)
         self.page: httpx.Response
 
     def __enter__(self) -> Visitor:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
+from urllib.parse import quote
 
 from starlette.requests import Request
 from starlette.responses import Response
 
+from gateway.edge.challenging import SIGN_IN
 from gateway.edge.cookies import SESSION
 from gateway.edge.csrf import opened_by_person, posted_by_person
 from gateway.edge.failures import no_verifier
@@ -74,7 +76,7 @@ async def answer(request: Request) -> Response:
             return await _ask(visit, confirmation, session, way, outcome)
         case Ended():
             visit.note("session", Reason.REVOKED, routes=confirmation.routes)
-            return onward("/.gateway/signin?ended=1", [visit.gate.cookies.clear(SESSION)])
+            return onward(f"{SIGN_IN}?ended=1", [visit.gate.cookies.clear(SESSION)])
     return onward(PATH + confirmation.id)
 
 
@@ -97,13 +99,23 @@ async def cancel(request: Request) -> Response:
 async def _confirmation(visit: Visit, id: str, find: Find | None = None) -> tuple[Confirmation, Session] | Response:
     session = visit.session
     if session is None:
-        return onward("/.gateway/signin")
+        return onward(await _sign_in_first(visit, id))
     if session.superseded:
         return html(visit, Failure(**common(visit), status=401, reason=Reason.SUPERSEDED), 401)
     confirmation = await (find or visit.gate.stepup.find)(id, session, int(visit.request.now))
     if confirmation is None:
         return html(visit, Failure(**common(visit), status=404, reason="expired"), 404)
     return confirmation, session
+
+
+async def _sign_in_first(visit: Visit, id: str) -> str:
+    """Where to; what the owner of a session that ran out had sent goes on afterwards, or they read that it does not."""
+    if visit.found is None or visit.found.session.superseded:
+        return SIGN_IN
+    kept = await visit.gate.stepup.find(id, visit.found.session, int(visit.request.now))
+    if kept is not None and kept.held and visit.gate.applogin is None:
+        return f"{SIGN_IN}?resume={id}"
+    return f"{SIGN_IN}?next={quote(PATH + id, safe='')}"
 
 
 async def _ask(

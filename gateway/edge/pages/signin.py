@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import base64
 import secrets
+from urllib.parse import quote
 
 from starlette.requests import Request
 from starlette.responses import Response
 
+from gateway.edge.challenging import CONFIRM
 from gateway.edge.cookies import BROWSER, SESSION
 from gateway.edge.csrf import opened_by_person, posted_by_person
 from gateway.edge.gate import Visit
@@ -176,6 +178,8 @@ async def _signed_in(visit: Visit, who: SignedIn, fields: dict[str, str]) -> Res
             confirmation, ticket = adopted
             location = here(confirmation.target)
             cookies.append(ticket_cookie(gate.cookies, confirmation, ticket))
+        elif fields.get("resume") and old.subject == session.subject:  # it was kept, and is gone: that page says so
+            location = CONFIRM + quote(fields["resume"], safe="")
     signed_in = Visit(gate, request, None)
     signed_in.note("sign-in", Reason.SIGNED_IN, subject=who.subject, session=session.ref, verifier=who.verifiers)
     return onward(location, cookies)

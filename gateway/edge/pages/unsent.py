@@ -20,7 +20,7 @@ async def unsent(
     send: Send,
     fields: Iterable[tuple[bytes, bytes]],
 ) -> None:
-    """Tell its owner. `fate` is "kept", "lost" or "unknown"."""
+    """Tell its owner. `fate` is "kept", "lost", "unknown" or "unanswered"."""
     route = visit.gate.routes.get(confirmation.routes[0])
     view = Unsent(
         **common(visit),
