@@ -25,6 +25,7 @@ from redis.exceptions import (
     MovedError,
     NoScriptError,
     ReadOnlyError,
+    RedisError,
     ResponseError,
     TryAgainError,
 )
@@ -238,6 +239,9 @@ class Redis:
             await wire.send_packed_command(wire.pack_commands([("SUBSCRIBE", channel)]), check_health=False)
             if isinstance(refused := await reply(wire), ResponseError):
                 raise StoreError(f"Redis at {node} gives no messages: {self._dialer.said(refused)}")
+        except (RedisError, OSError) as error:
+            await wire.disconnect(nowait=True)
+            raise Broken(f"Redis at {node} broke off: {self._dialer.said(error)}") from error
         except BaseException:
             await wire.disconnect(nowait=True)
             raise

@@ -63,9 +63,10 @@ class Dialer:
 
     def said(self, error: BaseException) -> str:
         """What an error says, on one line and without a password. Some repeat what they were sent: that is cut off."""
-        text = str(error).partition("with args beginning")[0].split("\n")[0][:200]
+        text = str(error).partition("with args beginning")[0].split("\n")[0]
         for secret in self._secrets:
             text = text.replace(secret, "…")
+        text = text[:200]
         return f"{type(error).__name__}: {text}" if text else type(error).__name__
 
     def _wire(self, host: str, port: int, user: str | None, password: str | None, db: int) -> Wire:

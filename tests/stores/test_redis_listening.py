@@ -133,6 +133,46 @@ async def test_after_a_loss_anything_may_have_happened_and_it_hears_again(tmp_pa
             await ears.hear("ref-a")
 
 
+async def test_who_may_not_listen_goes_on_without(tmp_path: Path) -> None:
+    with server(tmp_path) as own:
+        own.say("ACL", "SETUSER", "deaf", "on", ">hush", "~*", "+@all", "resetchannels")
+        told: list[str] = []
+        heard: list[str | None] = []
+        state = open_state(f"redis://deaf:hush@{own.place}", complain=told.append)
+        listening = asyncio.ensure_future(state.life.listen(heard.append))
+        await state.sessions.create(KEY, ADA, keep_until=NOW + 1000)
+        assert await state.sessions.rotate(KEY, b"b" * 32, ADA, now=NOW, keep_until=NOW + 1000)
+        assert await state.sessions.revoke(ref="ref-a") == ["ref-a"]
+        await asyncio.sleep(1.5)
+        assert not listening.done() and heard == [] and told == []
+        listening.cancel()
+        await asyncio.gather(listening, return_exceptions=True)
+        await state.life.close()
+
+
+async def test_a_server_that_hangs_up_on_who_wants_to_listen_is_asked_again() -> None:
+    asked = 0
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonlocal asked
+        while said := await reader.read(4096):
+            if b"SUBSCRIBE" in said:
+                asked += 1
+                break
+            writer.write(b"*3\r\n$6\r\nmaster\r\n:0\r\n*0\r\n" if b"ROLE" in said else b"+OK\r\n")
+        writer.close()
+
+    async with await asyncio.start_server(serve, "127.0.0.1", 0) as rude:
+        port = rude.sockets[0].getsockname()[1]
+        state = open_state(f"redis://127.0.0.1:{port}", complain=lambda words: None)
+        listening = asyncio.ensure_future(state.life.listen(pytest.fail))
+        await until(lambda: asked >= 2)
+        assert not listening.done()
+        listening.cancel()
+        await asyncio.gather(listening, return_exceptions=True)
+        await state.life.close()
+
+
 async def test_a_master_that_follows_another_one_is_noticed_though_nobody_asks_it(tmp_path: Path) -> None:
     with server(tmp_path) as own, server(tmp_path) as other:
         async with listening(own.url()) as (_, ears):
