@@ -12,9 +12,10 @@ from pkgutil import resolve_name
 from typing import Any, cast
 
 from gateway.audit import Audit
-from gateway.config.settings import App, Settings
+from gateway.config.settings import App, Limits, Settings
 from gateway.directory.base import Directory
 from gateway.edge.cookies import Cookies
+from gateway.edge.exchange import Timeouts
 from gateway.edge.gate import Gate
 from gateway.edge.gatekeeper import Gatekeeper
 from gateway.edge.pages.account import OVERVIEW
@@ -31,6 +32,7 @@ from gateway.flows.signin import SignIn
 from gateway.flows.stepup import StepUp
 from gateway.flows.throttle import Throttle
 from gateway.identity.app import AppIdentity
+from gateway.identity.http import Deadlines
 from gateway.policy.facts import Route
 from gateway.policy.headers import stripped
 from gateway.policy.patterns import PathSet
@@ -39,7 +41,7 @@ from gateway.stores.base import HoldLimits, State
 from gateway.verifiers.app_password import AppPassword
 from gateway.verifiers.base import Site, Verifier
 from gateway.verifiers.passkey import PasskeyVerifier
-from gateway.verifiers.password import PasswordVerifier
+from gateway.verifiers.password import Hasher, PasswordVerifier
 from gateway.verifiers.totp import TotpVerifier
 
 STATES = {"sqlite": "gateway.stores.sqlite:open_state"}
@@ -76,7 +78,7 @@ class Assembly:
         self.sessions = Sessions(self.state, settings.session)
         self._audit = audit
         self._renderer = renderer
-        self._password: PasswordVerifier = before._password if before else PasswordVerifier()
+        self._password: PasswordVerifier = _password(settings.limits, before)
         self._passkey = PasskeyVerifier(settings.keyring)
         self._verifiers: dict[str, Verifier] = {
             "passkey": self._passkey,
@@ -109,7 +111,7 @@ class Assembly:
             identity_names=(names.user.encode(), names.time.encode(), names.methods.encode()),
             proto=b"https" if app.secure else b"http",
             sessions=self.sessions,
-            stepup=StepUp(app, site, routes, sessions=self.sessions, limits=HoldLimits(), **shared),
+            stepup=StepUp(app, site, routes, sessions=self.sessions, limits=self._hold_limits(), **shared),
             signin=SignIn(directory=self.directory, passkey=self._passkey, **shared),
             enrol=Enrol(
                 site,
@@ -121,11 +123,17 @@ class Assembly:
             ),
             applogin=self._applogin(app, identity, prover),
             keyring=self.settings.keyring,
-            upstream=Upstream(app.upstream),
+            upstream=Upstream(app.upstream, timeouts=_timeouts(app)),
             renderer=self._renderer,
             audit=self._audit,
             complain=complain,
-            inspect_max=max((route.hold_max for route in table), default=app.hold_max),
+            inspect_max=self.settings.limits.inspect or max((route.hold_max for route in table), default=app.hold_max),
+        )
+
+    def _hold_limits(self) -> HoldLimits:
+        limits = self.settings.limits
+        return HoldLimits(
+            per_session=limits.held_requests, session_bytes=limits.held_session, total_bytes=limits.held_total
         )
 
     def _account(self, app: App) -> list[Route]:
@@ -140,7 +148,8 @@ class Assembly:
     def _identity(self, app: App) -> AppIdentity | None:
         if app.login is None:
             return None
-        self._identities.append(AppIdentity(app.login, upstream=app.upstream, origin=app.origin))
+        deadlines = _deadlines(app)
+        self._identities.append(AppIdentity(app.login, upstream=app.upstream, origin=app.origin, deadlines=deadlines))
         return self._identities[-1]
 
     def _applogin(self, app: App, identity: AppIdentity | None, prover: Prover) -> AppLogin | None:
@@ -163,6 +172,27 @@ class Assembly:
             await self.state.life.close()
         if all(other.directory is not self.directory for other in others):
             await self.directory.life.close()
+
+
+def _password(limits: Limits, before: Assembly | None) -> PasswordVerifier:
+    """One for the process, as long as its limits stay as they are."""
+    if before is not None:
+        return before._password.within(limits.hashing, limits.hashing_waiting)
+    return PasswordVerifier(Hasher(limits.hashing, limits.hashing_waiting))
+
+
+def _timeouts(app: App) -> Timeouts:
+    return Timeouts(app.timeouts.connect, app.timeouts.first_byte, app.timeouts.idle)
+
+
+def _deadlines(app: App) -> Deadlines:
+    """For what the gateway itself asks an app while somebody waits: never longer than the app may take for them."""
+    usual = Deadlines()
+    return Deadlines(
+        connect=app.timeouts.connect,
+        answer=min(usual.answer, app.timeouts.first_byte),
+        conversation=min(usual.conversation, 2 * app.timeouts.first_byte),
+    )
 
 
 def complain(words: str) -> None:

@@ -18,10 +18,12 @@ from gateway.config.lines import Place
 TABLES: dict[str, type[Table]] = {
     "": shape.File,
     "gateway": shape.GatewayTable,
+    "limits": shape.LimitsTable,
     "session": shape.SessionTable,
     "stepup": shape.StepupTable,
     "app": shape.AppTable,
     "headers": shape.HeadersTable,
+    "timeouts": shape.TimeoutsTable,
     "route": shape.RouteTable,
     "login": shape_login.LoginTable,
     "success": shape_login.SuccessTable,
@@ -30,10 +32,12 @@ TABLES: dict[str, type[Table]] = {
 }
 HEADINGS = {
     "gateway": "[gateway]",
+    "limits": "[limits]",
     "session": "[session]",
     "stepup": "[stepup]",
     "app": "[[app]]",
     "headers": "[app.headers]",
+    "timeouts": "[app.timeouts]",
     "route": "[[app.route]]",
     "login": "[app.login]",
     "success": "[app.login.success]",
