@@ -11,56 +11,85 @@ import signal
 import socket
 import sys
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple, cast
 
 import uvicorn
 from uvicorn.config import STARTUP_FAILURE
-from uvicorn.supervisors.multiprocess import Multiprocess
+from uvicorn.supervisors import multiprocess
 
 from gateway.assembly import Assembly, complain
 from gateway.audit import Audit
 from gateway.config.load import check, load
+from gateway.config.settings import Settings
+from gateway.config.watch import Watch
 from gateway.edge.render import Renderer
 from gateway.edge.server import serve_config
+from gateway.edge.serving import Server, deafen
+from gateway.edge.worker import Worker
 from gateway.errors import ConfigError, GatewayError, StoreError
 
 CONFIG = "GATEWAY_CONFIG"
 """Environment variable that tells the workers which file to read."""
 
-DRAIN = 60.0
-"""Seconds that requests under way have to finish on a configuration that was replaced."""
+WATCH = "GATEWAY_WATCH"
+"""And another that tells them whether to read it again by themselves."""
+
+
+class Loaded(NamedTuple):
+    """The last try to put the file to work: whether it did, and when, in seconds since the epoch."""
+
+    good: bool
+    at: float
 
 
 class Gateway:
     """The ASGI app. SIGHUP reads the file again; one that is bad changes nothing."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, watch: bool = False) -> None:
         self._path = path
+        self._watch = Watch(path) if watch else None
         self._audit = Audit(sys.stdout.buffer)
         self._renderer = Renderer()
-        self._now = Assembly(load(path, env=os.environ), self._audit, self._renderer)
-        self._listening = self._now.settings.listen
-        self._retired: list[tuple[Assembly, float]] = []
+        settings = load(path, env=os.environ)
+        self.worker = Worker(settings.limits, settings.drain)
+        self._now = self._assembled(settings)
+        self._listening = settings.listen
+        self._retired: list[Assembly] = []
+        self.loaded = Loaded(True, time.time())  # noqa: TID251
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         if scope["type"] == "lifespan":
             await self._lifespan(receive, send)
         else:
-            await self._now.gatekeeper(scope, receive, send)
+            assembly = self._now
+            assembly.under_way += 1
+            try:
+                await assembly.gatekeeper(scope, receive, send)
+            finally:
+                assembly.under_way -= 1
+
+    def _assembled(self, settings: Settings, before: Assembly | None = None) -> Assembly:
+        return Assembly(settings, self._audit, self._renderer, before, draining=lambda: self.worker.draining)
 
     def reload(self) -> None:
         """Put the file as it is now to work, or say why not. Requests under way finish on the old one."""
-        report = check(self._path, env=os.environ)
+        if self._watch is not None:
+            self._watch.take()
+        self.loaded = Loaded(False, time.time())  # noqa: TID251
         try:
-            fresh = Assembly(report.good(), self._audit, self._renderer, self._now)
+            report = check(self._path, env=os.environ)
+            fresh = self._assembled(report.good(), self._now)
         except (ConfigError, StoreError) as error:
             complain(f"not reloaded, the last good configuration goes on:\n{error}")
             return
-        self._retired.append((self._now, asyncio.get_running_loop().time() + DRAIN))
+        except Exception as error:  # whatever it is: what runs is better than nothing
+            complain(f"not reloaded, the last good configuration goes on: {type(error).__name__}: {error}")
+            return
+        self._retired.append(self._now)
         self._now = fresh
+        self.worker.limits, self.worker.drain = fresh.settings.limits, fresh.settings.drain
+        self.loaded = self.loaded._replace(good=True)
         for line in report.warnings:
             complain(f"warning: {line}")
         if fresh.settings.listen != self._listening:
@@ -78,7 +107,7 @@ class Gateway:
             await send({"type": "lifespan.startup.complete"})
             await receive()
             housekeeping.cancel()
-        await self._release(float("inf"))
+        await self._release(every=True)
         await self._now.close()
         await send({"type": "lifespan.shutdown.complete"})
 
@@ -87,7 +116,9 @@ class Gateway:
         for second in itertools.count(1):
             await asyncio.sleep(1)
             _end_if_orphaned()
-            await self._release(asyncio.get_running_loop().time())
+            await self._release()
+            if self._watch is not None and self._watch.due():
+                self.reload()
             try:
                 await self._now.sessions.flush()
                 if second % 60 == 0:
@@ -95,12 +126,12 @@ class Gateway:
             except StoreError as error:
                 complain(f"the state store does not answer: {error}")
 
-    async def _release(self, until: float) -> None:
-        """Close configurations whose last requests have had their time."""
-        for assembly, when in tuple(self._retired):
-            if when <= until:
-                self._retired.remove((assembly, when))
-                await assembly.close(self._now, *(other for other, _ in self._retired))
+    async def _release(self, *, every: bool = False) -> None:
+        """Close configurations that were replaced, once their last request is over."""
+        for assembly in tuple(self._retired):
+            if every or not assembly.under_way:
+                self._retired.remove(assembly)
+                await assembly.close(self._now, *self._retired)
 
 
 def _end_if_orphaned() -> None:
@@ -112,33 +143,61 @@ def _end_if_orphaned() -> None:
 
 def from_environment() -> Gateway:
     """What each worker runs."""
-    return Gateway(Path(os.environ[CONFIG]))
+    return Gateway(Path(os.environ[CONFIG]), watch=WATCH in os.environ)
 
 
-class Workers(Multiprocess):
+class _Process(multiprocess.Process):
+    """A worker that runs our server."""
+
+    @property
+    def server(self) -> Server:
+        if self._server is None:
+            self._server = Server(self.config)
+        return cast(Server, self._server)
+
+
+multiprocess.Process = _Process  # type: ignore[misc]  # in all the places where the supervisor starts one
+
+
+class Workers(multiprocess.Multiprocess):
     """Several workers; SIGHUP makes each of them read the file again, instead of starting them anew."""
 
     def handle_hup(self) -> None:
+        self._tell(signal.SIGHUP)
+
+    def handle_int(self) -> None:
+        self.handle_term()
+
+    def handle_term(self) -> None:
+        """The second one ends them at once."""
+        if self.should_exit.is_set():
+            self._tell(signal.SIGTERM)
+        self.should_exit.set()
+
+    def terminate_all(self) -> None:
+        deafen(self.sockets)
+        for listening in self.sockets:
+            listening.close()  # else it would go on to take connections that no worker serves any more
+        super().terminate_all()
+
+    def join_all(self) -> None:
         for process in self.processes:
-            if process.pid is not None:
-                os.kill(process.pid, signal.SIGHUP)
+            while process.process.is_alive():
+                process.process.join(0.1)
+                self.handle_signals()
+
+    def _tell(self, number: signal.Signals) -> None:
+        for process in self.processes:
+            if process.pid is not None and process.process.is_alive():
+                os.kill(process.pid, number)
 
 
-class Server(uvicorn.Server):
-    """One worker. A signal that ended it in good order is not raised again: the exit status is 0."""
-
-    @contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        with super().capture_signals():
-            yield
-            self._captured_signals.clear()
-
-
-def serve(path: Path, workers: int) -> int:
+def serve(path: Path, workers: int, *, watch: bool = False) -> int:
     """Run until a signal ends it. The exit status. Raises ConfigError, and GatewayError if it cannot listen."""
     signal.signal(signal.SIGHUP, signal.SIG_IGN)  # until a worker hears it, the file is read anyway
     settings = load(path, env=os.environ)
-    os.environ[CONFIG] = str(path.resolve())
+    os.environ[CONFIG] = str(path.absolute())
+    os.environ |= {WATCH: "yes"} if watch else {}
     listening = _listen(*settings.listen)
     apps = ", ".join(f"{app.name} ({app.origin})" for app in settings.apps)
     complain(f"listening on {_written(*settings.listen)} for {apps}")

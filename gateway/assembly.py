@@ -67,8 +67,17 @@ def _opened(engines: Mapping[str, str], address: str) -> object:
 class Assembly:
     """One configuration put to work: a gatekeeper and what it stands on."""
 
-    def __init__(self, settings: Settings, audit: Audit, renderer: Renderer, before: Assembly | None = None) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        audit: Audit,
+        renderer: Renderer,
+        before: Assembly | None = None,
+        *,
+        draining: Callable[[], bool] = lambda: False,
+    ) -> None:
         self.settings = settings
+        self.under_way = 0  # requests and websockets that it serves
         keeps_state = before is not None and before.settings.state == settings.state
         keeps_directory = before is not None and before.settings.directory == settings.directory
         self.state: State = before.state if before is not None and keeps_state else open_state(settings)
@@ -88,8 +97,10 @@ class Assembly:
         self._throttle = Throttle(self.state.throttle, settings.keyring)
         self._identities: list[AppIdentity] = []
         self.gates = {app.host: self._gate(app) for app in settings.apps}
-        probes = Probes({"state": self.state.life.ping, "directory": self.directory.life.ping})
-        self.gatekeeper = Gatekeeper(self.gates, settings.trusted_proxies, probes)
+        needed = {"state": self.state.life.ping, "directory": self.directory.life.ping}
+        self.gatekeeper = Gatekeeper(
+            self.gates, settings.trusted_proxies, Probes(needed, draining), read_within=settings.limits.read_within
+        )
 
     def _gate(self, app: App) -> Gate:
         site = Site(app.host, app.name, app.origin)
