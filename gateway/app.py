@@ -7,6 +7,7 @@ import gc
 import itertools
 import multiprocessing
 import os
+import resource
 import signal
 import socket
 import sys
@@ -24,7 +25,7 @@ from gateway.config.load import check, load
 from gateway.config.settings import Settings
 from gateway.config.watch import Watch
 from gateway.edge.render import Renderer
-from gateway.edge.server import serve_config
+from gateway.edge.server import SPARE, serve_config
 from gateway.edge.serving import Server, deafen
 from gateway.edge.worker import Worker
 from gateway.errors import ConfigError, GatewayError, StoreError
@@ -34,6 +35,10 @@ CONFIG = "GATEWAY_CONFIG"
 
 WATCH = "GATEWAY_WATCH"
 """And another that tells them whether to read it again by themselves."""
+
+
+FILES = 64
+"""Files that an app needs beside those of its connections, and more than enough of them."""
 
 
 class Loaded(NamedTuple):
@@ -171,7 +176,7 @@ class Workers(multiprocess.Multiprocess):
     def handle_term(self) -> None:
         """The second one ends them at once."""
         if self.should_exit.is_set():
-            self._tell(signal.SIGTERM)
+            self._tell(signal.SIGQUIT)
         self.should_exit.set()
 
     def terminate_all(self) -> None:
@@ -198,6 +203,7 @@ def serve(path: Path, workers: int, *, watch: bool = False) -> int:
     settings = load(path, env=os.environ)
     os.environ[CONFIG] = str(path.absolute())
     os.environ |= {WATCH: "yes"} if watch else {}
+    _make_room(settings)
     listening = _listen(*settings.listen)
     apps = ", ".join(f"{app.name} ({app.origin})" for app in settings.apps)
     complain(f"listening on {_written(*settings.listen)} for {apps}")
@@ -210,6 +216,20 @@ def serve(path: Path, workers: int, *, watch: bool = False) -> int:
     server = Server(config)
     server.run(sockets=[listening])
     return 0 if server.started else 1
+
+
+def _make_room(settings: Settings) -> None:
+    """Let each worker have as many files open as its connections need, as far as the system lets us."""
+    limits = settings.limits
+    needed = 2 * limits.connections + SPARE + FILES * (1 + len(settings.apps))
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if hard != resource.RLIM_INFINITY and hard < needed:
+        complain(
+            f"warning: {limits.connections} connections need {needed} open files, and {hard} are allowed (ulimit -n)"
+        )
+        needed = hard
+    if soft != resource.RLIM_INFINITY and soft < needed:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (needed, hard))
 
 
 def _listen(host: str, port: int) -> socket.socket:

@@ -55,7 +55,7 @@ def _named(path: Path) -> frozenset[Path] | None:
     """None where it cannot be read."""
     try:
         said = tomllib.loads(path.read_bytes().decode("utf-8-sig"))
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return None
     return frozenset(Path(path.absolute().parent, name) for name in _files(said.get("gateway")))
 

@@ -181,8 +181,8 @@ class HttpProtocol(HttpToolsProtocol):
             self.pipeline.popleft()
         elif self._reading:
             self._reading = False
-            if self.cycle.response_started:
-                self.transport.abort()
+            if self.cycle.response_started:  # no word can follow now; what was answered whole still arrives
+                (self.transport.close if self.cycle.response_complete else self.transport.abort)()
                 return
             self.cycle.disconnected = True
             self.cycle.message_event.set()

@@ -56,13 +56,20 @@ class Server(uvicorn.Server):
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
         with super().capture_signals():
+            if _supervised():
+                signal.signal(signal.SIGQUIT, self.handle_exit)
             yield
             self._captured_signals.clear()
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
-        if sig == signal.SIGINT and multiprocessing.parent_process() is not None:
-            return  # a terminal tells everybody; it is the supervisor who tells us
-        self.force_exit = self.should_exit
+        """Terminals and systemd tell every process of a group, and then the supervisor tells its workers once more: to
+        those a second signal means nothing, and SIGQUIT is the supervisor's."""
+        if not _supervised():
+            self.force_exit = self.should_exit
+        elif sig == signal.SIGINT:
+            return
+        elif sig == signal.SIGQUIT:
+            self.force_exit = True
         self.should_exit = True
         if self.started:
             self.server_state.draining = True
@@ -110,7 +117,7 @@ class Server(uvicorn.Server):
 
     async def _let_in_the_last(self, sockets: Sequence[socket.socket]) -> None:
         """What already waits to be accepted would be reset when the socket is closed."""
-        if multiprocessing.parent_process() is None:  # the supervisor does it for its workers
+        if not _supervised():  # else the supervisor does it, for all that share them
             deafen(sockets)
         waiting = [each for listening in sockets for each in _accepted(listening)]
         for server in self.servers:
@@ -122,6 +129,11 @@ class Server(uvicorn.Server):
         for each in waiting:
             with contextlib.suppress(OSError):
                 await asyncio.get_running_loop().connect_accepted_socket(protocol, each)
+
+
+def _supervised() -> bool:
+    """This is one of several workers."""
+    return multiprocessing.parent_process() is not None
 
 
 def deafen(sockets: Sequence[socket.socket]) -> None:

@@ -25,7 +25,7 @@ HANDSHAKE = (
     b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
 )
 SMALL = Limits(target=100, head=2000, fields=10, head_within=0.5, pause=0.5, connections=3, websockets=1)
-LONG = 1.5
+LONG = 1.0
 """Seconds: longer than any of these, and a look later."""
 
 
