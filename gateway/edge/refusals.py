@@ -53,6 +53,14 @@ def many_fields(limits: Limits) -> Refusal:
     return Refusal(431, f"The request has more than {limits.fields} header fields. Send fewer.")
 
 
+def large_handshake(line: int, fields: int) -> Refusal:
+    return Refusal(
+        431,
+        f"The websocket handshake has a line of more than {line} bytes, or more than {fields} fields. "
+        "Often it is cookies: delete some.",
+    )
+
+
 def slow_head(limits: Limits) -> Refusal:
     return Refusal(408, f"The head of the request was not whole after {limits.head_within:g} seconds. Send it again.")
 

@@ -5,11 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
-from websockets.http11 import Request
+from websockets.http11 import MAX_LINE_LENGTH, MAX_NUM_HEADERS, Request
 
 from gateway.edge import refusals
 from gateway.edge.worker import Worker
 from gateway.edge.writing import Counted, Outflow
+
+TOO_LARGE = refusals.large_handshake(MAX_LINE_LENGTH, MAX_NUM_HEADERS)
+"""What the library refuses without a word; it judges each line by itself."""
 
 
 class WebSocketProtocol(WebSocketsSansIOProtocol):
@@ -34,7 +37,7 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
     def data_received(self, data: bytes) -> None:
         super().data_received(data)
         if not self.handshake_initiated and self.conn.handshake_exc is not None:
-            self.transport.write(refusals.large_head(self.worker.limits).written(self.default_headers))
+            self.transport.write(TOO_LARGE.written(self.default_headers))
             self.transport.close()
 
     async def send(self, message: Any) -> None:

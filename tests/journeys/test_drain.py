@@ -71,9 +71,7 @@ def quiet(gate: Gateway) -> int:
     return gate.program.process.returncode or int("Traceback" in gate.program.output())
 
 
-@pytest.mark.parametrize(
-    ("workers", "tell"), [(1, os.kill), (2, os.kill), (2, os.killpg)], ids=["one", "two", "two, told as a group"]
-)
+@pytest.mark.parametrize(("workers", "tell"), [(1, os.kill), (2, os.killpg)], ids=["one", "two, told as a group"])
 def test_a_request_under_way_is_finished_and_new_ones_go_elsewhere(
     app: Echo, tmp_path: Path, workers: int, tell: Callable[[int, int], None]
 ) -> None:
