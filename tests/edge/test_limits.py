@@ -14,6 +14,7 @@ import pytest
 
 from gateway.config.settings import Limits
 from gateway.edge.server import SPARE
+from gateway.errors import ClientGone
 from tests.edge.servers import Gateway, Seen, answering, gateway, read_request, scripted, wait_until
 from tests.support.raw import Answer, NoAnswer, Raw
 
@@ -265,6 +266,19 @@ def test_one_websocket_too_many_is_answered_503() -> None:
             second.send(HANDSHAKE % b"/" + b"\r\n")
             told(second.answer(), 503, "as many websockets")
         assert wait_until(lambda: gate.worker is not None and gate.worker.websockets == 0)
+
+
+def test_who_leaves_before_the_websocket_is_open_holds_no_connection_to_the_app() -> None:
+    async def silent(seen: Seen, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        seen.requests.append(await reader.readuntil(b"\r\n\r\n"))
+        await reader.readexactly(1)
+
+    with scripted(silent) as upstream, gateway(upstream.url) as gate:
+        with Raw(gate.port) as client:
+            client.send(HANDSHAKE % b"/" + b"\r\n")
+            assert wait_until(lambda: upstream.requests)
+        assert upstream.aborted.wait(5)
+        assert gate.failures == [ClientGone]
 
 
 def test_a_websocket_behind_an_unanswered_request_is_refused_after_its_answer() -> None:
