@@ -1,4 +1,4 @@
-"""The running gateway: one configuration at work, replaced when the file changes, in one process or several."""
+"""The running gateway: one configuration at work, replaced when the file changes. Each worker has one."""
 
 from __future__ import annotations
 
@@ -8,80 +8,89 @@ import itertools
 import multiprocessing
 import os
 import signal
-import socket
 import sys
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
-from importlib import metadata
 from pathlib import Path
 from typing import Any
-
-import uvicorn
-from uvicorn.config import STARTUP_FAILURE
-from uvicorn.supervisors.multiprocess import Multiprocess
 
 from gateway.assembly import Assembly, complain
 from gateway.audit import Audit
 from gateway.config.load import check, load
 from gateway.config.settings import Settings
+from gateway.config.values import written
+from gateway.config.watch import Watch
 from gateway.edge.render import Renderer
-from gateway.edge.server import serve_config
-from gateway.errors import ConfigError, GatewayError, StoreError
-from gateway.metrics.answering import answering
+from gateway.edge.worker import Worker
+from gateway.errors import ConfigError, StoreError
 from gateway.metrics.counts import Counts
 from gateway.metrics.reporting import Reporter
 
 CONFIG = "GATEWAY_CONFIG"
 """Environment variable that tells the workers which file to read."""
 
-METRICS = "GATEWAY_METRICS"
-"""Environment variable that tells the workers where to leave their numbers; without it nobody asks."""
+WATCH = "GATEWAY_WATCH"
+"""And another that tells them whether to read it again by themselves."""
 
-DRAIN = 60.0
-"""Seconds that requests under way have to finish on a configuration that was replaced."""
+METRICS = "GATEWAY_METRICS"
+"""And where to leave their numbers; without it nobody asks."""
 
 
 class Gateway:
     """The ASGI app. SIGHUP reads the file again; one that is bad changes nothing."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, watch: bool = False) -> None:
         self._path = path
+        self._watch = Watch(path) if watch else None
         self._audit = Audit(sys.stdout.buffer)
         self._renderer = Renderer()
         self._counts = Counts()
-        self._now = Assembly(load(path, env=os.environ), self._audit, self._renderer, self._counts)
+        settings = load(path, env=os.environ)
+        self.worker = Worker(settings.limits, settings.drain)
+        self._now = self._assembled(settings)
         self._counts.loaded(_clock())
-        self._listening = self._now.settings.listen, self._now.settings.admin
-        self._retired: list[tuple[Assembly, float]] = []
+        self._listening = settings.listen, settings.admin
+        self._retired: list[Assembly] = []
         self._reloaded = asyncio.Event()
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         if scope["type"] == "lifespan":
             await self._lifespan(receive, send)
         else:
-            await self._now.gatekeeper(scope, receive, send)
+            assembly = self._now
+            assembly.under_way += 1
+            try:
+                await assembly.gatekeeper(scope, receive, send)
+            finally:
+                assembly.under_way -= 1
+
+    def _assembled(self, settings: Settings, before: Assembly | None = None) -> Assembly:
+        return Assembly(settings, self._audit, self._renderer, self._counts, self.worker, before)
 
     def reload(self) -> None:
         """Put the file as it is now to work, or say why not. Requests under way finish on the old one."""
-        report = check(self._path, env=os.environ)
+        if self._watch is not None:
+            self._watch.take()
         try:
-            fresh = Assembly(report.good(), self._audit, self._renderer, self._counts, self._now)
-        except (ConfigError, StoreError) as error:
+            report = check(self._path, env=os.environ)
+            fresh = self._assembled(report.good(), self._now)
+        except Exception as error:  # whatever it is: what runs is better than nothing
+            expected = isinstance(error, ConfigError | StoreError)
             self._counts.not_reloaded()
-            complain(f"not reloaded, the last good configuration goes on:\n{error}")
+            said = f"\n{error}" if expected else f" {type(error).__name__}: {error}"
+            complain(f"not reloaded, the last good configuration goes on:{said}")
             return
-        self._retired.append((self._now, asyncio.get_running_loop().time() + DRAIN))
+        self._retired.append(self._now)
         self._now = fresh
+        self.worker.limits, self.worker.drain = fresh.settings.limits, fresh.settings.drain
         self._reloaded.set()
+        self._counts.reloaded(_clock())
         for line in report.warnings:
             complain(f"warning: {line}")
-        self._counts.reloaded(_clock())
         listen, admin = self._listening
         if fresh.settings.listen != listen:
-            complain(f"goes on listening on {_written(*listen)}: another address needs a restart")
+            complain(f"goes on listening on {written(*listen)}: another address needs a restart")
         if fresh.settings.admin != admin:
-            where = f"are still at {_written(*admin)}" if admin else "are still off"
+            where = f"are still at {written(*admin)}" if admin else "are still off"
             complain(f"metrics {where}: another address needs a restart")
         complain(f"reloaded {self._path}")
 
@@ -100,7 +109,7 @@ class Gateway:
             await receive()
             for task in background:
                 task.cancel()
-        await self._release(float("inf"))
+        await self._release(every=True)
         await self._now.close()
         await send({"type": "lifespan.shutdown.complete"})
 
@@ -109,7 +118,9 @@ class Gateway:
         for second in itertools.count(1):
             await asyncio.sleep(1)
             _end_if_orphaned()
-            await self._release(asyncio.get_running_loop().time())
+            await self._release()
+            if self._watch is not None and self._watch.due():
+                self.reload()
             try:
                 await self._now.sessions.flush()
                 if second % 60 == 0:
@@ -129,12 +140,12 @@ class Gateway:
     def _heard(self, ref: str | None) -> None:
         self._now.sessions.forget(ref)
 
-    async def _release(self, until: float) -> None:
-        """Close configurations whose last requests have had their time."""
-        for assembly, when in tuple(self._retired):
-            if when <= until:
-                self._retired.remove((assembly, when))
-                await assembly.close(self._now, *(other for other, _ in self._retired))
+    async def _release(self, *, every: bool = False) -> None:
+        """Close configurations that were replaced, once their last request is over."""
+        for assembly in tuple(self._retired):
+            if every or not assembly.under_way:
+                self._retired.remove(assembly)
+                await assembly.close(self._now, *self._retired)
 
 
 def _clock() -> float:
@@ -150,74 +161,4 @@ def _end_if_orphaned() -> None:
 
 def from_environment() -> Gateway:
     """What each worker runs."""
-    return Gateway(Path(os.environ[CONFIG]))
-
-
-class Workers(Multiprocess):
-    """Several workers; SIGHUP makes each of them read the file again, instead of starting them anew."""
-
-    def handle_hup(self) -> None:
-        for process in self.processes:
-            if process.pid is not None:
-                os.kill(process.pid, signal.SIGHUP)
-
-
-class Server(uvicorn.Server):
-    """One worker. A signal that ended it in good order is not raised again: the exit status is 0."""
-
-    @contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        with super().capture_signals():
-            yield
-            self._captured_signals.clear()
-
-
-def serve(path: Path, workers: int) -> int:
-    """Run until a signal ends it. The exit status. Raises ConfigError, and GatewayError if it cannot listen."""
-    signal.signal(signal.SIGHUP, signal.SIG_IGN)  # until a worker hears it, the file is read anyway
-    settings = load(path, env=os.environ)
-    os.environ[CONFIG] = str(path.resolve())
-    listening = _listen(*settings.listen)
-    listening.set_inheritable(True)
-    apps = ", ".join(f"{app.name} ({app.origin})" for app in settings.apps)
-    complain(f"listening on {_written(*settings.listen)} for {apps}")
-    with _metrics(settings, workers):
-        return _run(listening, workers)
-
-
-@contextmanager
-def _metrics(settings: Settings, workers: int) -> Iterator[None]:
-    """Answered until the end of the block, if they are to be."""
-    os.environ.pop(METRICS, None)
-    if settings.admin is None:
-        yield
-        return
-    with answering(_listen(*settings.admin), version=metadata.version("stepup-gateway"), workers=workers) as folder:
-        os.environ[METRICS] = str(folder)
-        complain(f"metrics at http://{_written(*settings.admin)}/metrics")
-        yield
-
-
-def _run(listening: socket.socket, workers: int) -> int:
-    app = "gateway.app:from_environment"
-    config = uvicorn.Config(app, factory=True, workers=workers, log_level="warning", **serve_config())
-    if workers > 1:
-        supervisor = Workers(config, sockets=[listening])
-        supervisor.run()
-        return 1 if any(process.exitcode == STARTUP_FAILURE for process in supervisor.processes) else 0
-    server = Server(config)
-    server.run(sockets=[listening])
-    return 0 if server.started else 1
-
-
-def _listen(host: str, port: int) -> socket.socket:
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    try:
-        listening = socket.create_server((host, port), family=family, backlog=2048)
-    except OSError as error:
-        raise GatewayError(f"cannot listen on {_written(host, port)}: {error.strerror}") from error
-    return listening
-
-
-def _written(host: str, port: int) -> str:
-    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+    return Gateway(Path(os.environ[CONFIG]), watch=WATCH in os.environ)

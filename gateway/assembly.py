@@ -13,17 +13,18 @@ from typing import Any, cast
 
 from gateway.audit import Audit
 from gateway.config import redis_urls
-from gateway.config.settings import App, Settings
+from gateway.config.settings import App, Limits, Settings
 from gateway.directory.base import Directory
 from gateway.edge.cookies import Cookies
+from gateway.edge.exchange import Timeouts
 from gateway.edge.gate import Gate
 from gateway.edge.gatekeeper import Gatekeeper
 from gateway.edge.pages.account import OVERVIEW
 from gateway.edge.pages.account import ROUTES as ACCOUNT_ROUTES
 from gateway.edge.probes import Ping, Probes
 from gateway.edge.render import Renderer
-from gateway.edge.server import HttpProtocol
 from gateway.edge.upstream import Upstream
+from gateway.edge.worker import Worker
 from gateway.errors import StoreError
 from gateway.flows.applogin import AppLogin
 from gateway.flows.enrol import Enrol
@@ -33,6 +34,7 @@ from gateway.flows.signin import SignIn
 from gateway.flows.stepup import StepUp
 from gateway.flows.throttle import Throttle
 from gateway.identity.app import AppIdentity
+from gateway.identity.http import Deadlines
 from gateway.metrics.counts import Counts
 from gateway.metrics.reporting import Vitals
 from gateway.policy.facts import Route
@@ -45,7 +47,7 @@ from gateway.timing import Timed, untimed
 from gateway.verifiers.app_password import AppPassword
 from gateway.verifiers.base import Site, Verifier
 from gateway.verifiers.passkey import PasskeyVerifier
-from gateway.verifiers.password import PasswordVerifier
+from gateway.verifiers.password import Hasher, PasswordVerifier
 from gateway.verifiers.totp import TotpVerifier
 
 STATES = {
@@ -92,9 +94,11 @@ class Assembly:
         audit: Audit,
         renderer: Renderer,
         counts: Counts,
+        worker: Worker,
         before: Assembly | None = None,
     ) -> None:
         self.settings = settings
+        self.under_way = 0  # requests and websockets that it serves
         keeps_state = before is not None and before.settings.state == settings.state
         keeps_directory = before is not None and before.settings.directory == settings.directory
         self.state: State = (
@@ -109,7 +113,7 @@ class Assembly:
         self._audit = audit
         self._renderer = renderer
         self._counts = counts
-        self._password: PasswordVerifier = before._password if before else PasswordVerifier()
+        self._password: PasswordVerifier = _password(settings.limits, before)
         self._passkey = PasskeyVerifier(settings.keyring)
         self._verifiers: dict[str, Verifier] = {
             "passkey": self._passkey,
@@ -120,12 +124,15 @@ class Assembly:
         self._identities: list[AppIdentity] = []
         self.gates = {app.host: self._gate(app) for app in settings.apps}
         pings: dict[str, Ping] = {"state": self.state.life.ping, "directory": self.directory.life.ping}
-        self.vitals = Vitals(
-            pings,
-            self.state.confirmations.held,
-            {"gateway_hashing_waiting": lambda: self._password.waiting, "gateway_connections": HttpProtocol.count},
+        levels: dict[str, Callable[[], int]] = {
+            "gateway_hashing_waiting": lambda: self._password.waiting,
+            "gateway_connections": lambda: len(worker.connections),
+        }
+        self.vitals = Vitals(pings, self.state.confirmations.held, levels)
+        probes = Probes(pings, lambda: worker.draining)
+        self.gatekeeper = Gatekeeper(
+            self.gates, settings.trusted_proxies, probes, counts, read_within=settings.limits.read_within
         )
-        self.gatekeeper = Gatekeeper(self.gates, settings.trusted_proxies, Probes(pings), counts)
 
     def _gate(self, app: App) -> Gate:
         site = Site(app.host, app.name, app.origin)
@@ -148,7 +155,7 @@ class Assembly:
             identity_names=(names.user.encode(), names.time.encode(), names.methods.encode()),
             proto=b"https" if app.secure else b"http",
             sessions=self.sessions,
-            stepup=StepUp(app, site, routes, sessions=self.sessions, limits=HoldLimits(), **shared),
+            stepup=StepUp(app, site, routes, sessions=self.sessions, limits=self._hold_limits(), **shared),
             signin=SignIn(directory=self.directory, passkey=self._passkey, **shared),
             enrol=Enrol(
                 site,
@@ -160,12 +167,18 @@ class Assembly:
             ),
             applogin=self._applogin(app, identity, prover),
             keyring=self.settings.keyring,
-            upstream=Upstream(app.upstream, timed=counts.upstream),
+            upstream=Upstream(app.upstream, timeouts=_timeouts(app), timed=counts.upstream),
             renderer=self._renderer,
             audit=self._audit,
             counts=counts,
             complain=complain,
-            inspect_max=max((route.hold_max for route in table), default=app.hold_max),
+            inspect_max=self.settings.limits.inspect or max((route.hold_max for route in table), default=app.hold_max),
+        )
+
+    def _hold_limits(self) -> HoldLimits:
+        limits = self.settings.limits
+        return HoldLimits(
+            per_session=limits.held_requests, session_bytes=limits.held_session, total_bytes=limits.held_total
         )
 
     def _account(self, app: App) -> list[Route]:
@@ -180,7 +193,8 @@ class Assembly:
     def _identity(self, app: App) -> AppIdentity | None:
         if app.login is None:
             return None
-        self._identities.append(AppIdentity(app.login, upstream=app.upstream, origin=app.origin))
+        deadlines = _deadlines(app)
+        self._identities.append(AppIdentity(app.login, upstream=app.upstream, origin=app.origin, deadlines=deadlines))
         return self._identities[-1]
 
     def _applogin(self, app: App, identity: AppIdentity | None, prover: Prover) -> AppLogin | None:
@@ -210,6 +224,27 @@ class Assembly:
             await self.state.life.close()
         if all(other.directory is not self.directory for other in others):
             await self.directory.life.close()
+
+
+def _password(limits: Limits, before: Assembly | None) -> PasswordVerifier:
+    """One for the process, as long as its limits stay as they are."""
+    if before is not None:
+        return before._password.within(limits.hashing, limits.hashing_waiting)
+    return PasswordVerifier(Hasher(limits.hashing, limits.hashing_waiting))
+
+
+def _timeouts(app: App) -> Timeouts:
+    return Timeouts(app.timeouts.connect, app.timeouts.first_byte, app.timeouts.idle)
+
+
+def _deadlines(app: App) -> Deadlines:
+    """For what the gateway itself asks an app while somebody waits: never longer than the app may take for them."""
+    usual = Deadlines()
+    return Deadlines(
+        connect=app.timeouts.connect,
+        answer=min(usual.answer, app.timeouts.first_byte),
+        conversation=min(usual.conversation, 2 * app.timeouts.first_byte),
+    )
 
 
 def complain(words: str) -> None:

@@ -10,10 +10,10 @@ from importlib import metadata
 from pathlib import Path
 
 from gateway import cli_demo, cli_explain, cli_login, cli_migrate, cli_people, cli_probe
-from gateway.app import serve
 from gateway.cli_show import shown
 from gateway.config.load import check
 from gateway.errors import ConfigError, GatewayError
+from gateway.serve import serve
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -42,7 +42,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _serve(args: argparse.Namespace) -> int:
     for line in check(args.config, env=os.environ).warnings:
         print(f"warning: {line}", file=sys.stderr)
-    return serve(args.config, args.workers)
+    return serve(args.config, args.workers, watch=args.watch)
 
 
 def _check(args: argparse.Namespace) -> int:
@@ -90,6 +90,7 @@ def _parser() -> argparse.ArgumentParser:
 
     command = commands.add_parser("serve", parents=[config], help="run it; SIGTERM drains, SIGHUP reads the file again")
     command.add_argument("--workers", type=_workers, default=1, metavar="N", help="processes, default: 1")
+    command.add_argument("--watch", action="store_true", help="read the file again when it, or one it names, changes")
     command.set_defaults(run=_serve)
 
     command = commands.add_parser("demo", parents=[config], help="run it in front of a sample app, to look around")

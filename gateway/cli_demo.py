@@ -16,12 +16,12 @@ import time
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from gateway.app import serve
 from gateway.assembly import open_directory, open_state
 from gateway.config.load import load
 from gateway.config.settings import Settings
 from gateway.errors import ConfigError, UpstreamUnreachable
 from gateway.flows.people import People
+from gateway.serve import serve
 from gateway.verifiers.password import PasswordVerifier
 
 NAME, DISPLAY_NAME, PASSWORD = "alice", "Alice", "correct horse battery"

@@ -5,18 +5,26 @@ It is TOML that means the same as the file it was made of, and says of each key 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from gateway.config.load import Source
 from gateway.config.settings import App, Settings
 from gateway.config.units import duration, size
+from gateway.config.values import written
 from gateway.config.writing import Row, table
 from gateway.policy.facts import Requirement, Route
 from gateway.policy.login import Login
 
 Data = Mapping[str, Any]
+
+PRINTED: dict[str, Callable[[Any], Any]] = {
+    **dict.fromkeys(("target", "head", "inspect", "held_session", "held_total"), size),
+    **dict.fromkeys(("head_within", "read_within", "pause"), duration),
+}
+"""How limits are written that are more than numbers."""
 
 TOKENS = ("header", "query_or_form")
 
@@ -24,7 +32,8 @@ TOKENS = ("header", "query_or_form")
 def shown(path: Path, settings: Settings, source: Source) -> list[str]:
     """The lines. Secrets are named as in the file, never shown."""
     lines = [f"# {path} as it works: with what presets bring, and with all defaults", ""]
-    lines += [*_gateway(settings, source), *_admin(settings), "", *_session(settings, source.said)]
+    lines += [*_gateway(settings, source), *_admin(settings), "", *_limits(settings, source.said)]
+    lines += ["", *_session(settings, source.said)]
     for number, app in enumerate(settings.apps):
         lines += ["", *_app(app, source.said["app"][number], source.full["app"][number], source.said)]
     return lines
@@ -37,19 +46,27 @@ def _gateway(settings: Settings, source: Source) -> list[str]:
         for secret, written in zip(source.file.gateway.secret, _listed(said["secret"]), strict=True)
     ]
     rows = {
-        "listen": _address(*settings.listen),
+        "listen": written(*settings.listen),
         "public_url": source.file.gateway.public_url.geturl(),
         "state": _as_written(said, "state", settings.state),
         "directory": _as_written(said, "directory", settings.directory),
         "secret": secrets if len(secrets) > 1 else secrets[0],
         "trusted_proxies": [str(network) for network in settings.trusted_proxies],
+        "drain": duration(settings.drain),
     }
     return table("[gateway]", _noted(rows, said))
 
 
 def _admin(settings: Settings) -> list[str]:
     """Nothing where it is off, for TOML has no word for that."""
-    return [] if settings.admin is None else ["", *table("[admin]", [Row("listen", _address(*settings.admin))])]
+    return [] if settings.admin is None else ["", *table("[admin]", [Row("listen", written(*settings.admin))])]
+
+
+def _limits(settings: Settings, said: Data) -> list[str]:
+    limits = asdict(settings.limits)
+    rows = {key: PRINTED.get(key, int)(value) for key, value in limits.items() if value is not None}
+    lines = table("[limits]", _noted(rows, said.get("limits", {})))
+    return lines if "inspect" in rows else [*lines, "# inspect: of each app its largest hold_max"]
 
 
 def _session(settings: Settings, said: Data) -> list[str]:
@@ -66,6 +83,8 @@ def _app(app: App, said: Data, full: Data, file: Data) -> Iterator[str]:
         yield f'# preset "{said["preset"]}" is written out here{place}'
     names = {"user": app.headers.user, "time": app.headers.time, "methods": app.headers.methods}
     yield from ["", *table("[app.headers]", _noted(names, said.get("headers", {})), "  ")]
+    waits = {key: duration(value) for key, value in asdict(app.timeouts).items()}
+    yield from ["", *table("[app.timeouts]", _noted(waits, said.get("timeouts", {})), "  ")]
     outer = {key: "from [stepup]" for key in file.get("stepup", {})}
     rows = _noted(_asked(app.stepup, app.hold_max, app.hold_for), said.get("stepup", {}), full.get("stepup", {}), outer)
     yield from ["", *table("[app.stepup]", rows, "  ")]
@@ -142,10 +161,6 @@ def _asked(requirement: Requirement, hold_max: int, hold_for: int) -> dict[str, 
         "hold_max": size(hold_max),
         "hold_for": duration(hold_for),
     }
-
-
-def _address(host: str, port: int) -> str:
-    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
 def _as_written(said: Data, key: str, store: str) -> str:

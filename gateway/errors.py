@@ -8,6 +8,7 @@ somebody has to repair; `edge.gatekeeper` maps it to a response in one place.
     ├── StoreError             the state store or the directory did not answer, or answered nonsense  -> 503
     ├── Busy                   more answers wait to be checked than can be in time                     -> 503
     ├── MalformedRequest       the client broke HTTP's grammar; nothing was forwarded                 -> 400, `status`
+    ├── ClientSlow             a body that is read here did not arrive in time; nothing was sent         -> 408
     ├── ClientGone             the client left before its request was whole; nothing may be sent for it
     └── UpstreamError
         ├── UpstreamUnreachable    no byte of the request left: it is safe to send it again          -> 502
@@ -42,6 +43,10 @@ class MalformedRequest(GatewayError):
     def __init__(self, why: str, status: int = 400) -> None:
         super().__init__(why)
         self.status = status
+
+
+class ClientSlow(GatewayError):
+    """A body that the gateway reads before it decides did not arrive in time."""
 
 
 class ClientGone(GatewayError):

@@ -1,12 +1,15 @@
 """What `gateway serve` tells its operator on standard error; standard output is the audit log's."""
 
 import signal
+import sys
 import time
 import tomllib
 from pathlib import Path
 
+import pytest
+
 from gateway import cli
-from tests.support.processes import free_port, gateway
+from tests.support.processes import free_port, gateway, running, write_config
 
 ROUTES = '[[app]]\nname = "notes"\nupstream = "http://127.0.0.1:{port}"\n'
 
@@ -33,6 +36,19 @@ def test_it_says_where_it_listens_and_after_a_reload_what_changed(tmp_path):
         ]
         assert f"gateway: warning: {file}:8: app[0]: has no [[app.route]]: nothing is sensitive" in lines[-3]
         assert gate.audit() == []
+
+
+@pytest.mark.parametrize("allowed", ["9000", "300"])
+def test_it_makes_room_for_its_connections_as_far_as_it_may(tmp_path, allowed):
+    port = free_port()
+    write_config(tmp_path, port, ROUTES.format(port=free_port()))
+    serve = f"exec {sys.executable} -m gateway serve --config {tmp_path}/routes.toml"
+    command = ["bash", "-c", f"ulimit -Sn 256; ulimit -Hn {allowed}; {serve}"]
+    with running(command, tmp_path, port=port, ready="/.gateway/healthz") as program:
+        limits = Path(f"/proc/{program.pid}/limits").read_text().splitlines()
+        (found,) = (line.split()[3] for line in limits if "open files" in line)
+        warned = "4096 connections need 8576 open files, and 300 are allowed" in program.output()
+        assert (found, warned) == {"9000": ("8576", False), "300": ("300", True)}[allowed]
 
 
 def test_it_says_which_version_it_is(capsys):

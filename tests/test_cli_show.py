@@ -22,8 +22,24 @@ state = "sqlite:own-state.db"
 directory = "sqlite:own.db"
 secret = ["file:gateway.secret", "env:OLD"]
 trusted_proxies = ["10.0.0.7", "10.1.0.0/24"]
+drain = "90s"
 [admin]
 listen = "[::1]:9100"
+[limits]
+target = "8KiB"
+head = "48KiB"
+fields = 99
+head_within = "7s"
+read_within = "2m"
+pause = "31s"
+inspect = "2MiB"
+connections = 5000
+websockets = 6
+held_requests = 7
+held_session = "9MB"
+held_total = "1GiB"
+hashing = 2
+hashing_waiting = 9
 [session]
 idle = "90s"
 absolute = "36h"
@@ -40,6 +56,10 @@ signin = "app"
 inject = true
   [app.headers]
   user = "Remote-User"
+  [app.timeouts]
+  connect = "2s"
+  first_byte = "5m"
+  idle = "90s"
   [app.stepup]
   hold_max = "1500B"
   [app.login]

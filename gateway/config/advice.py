@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import os
 import stat
 from collections.abc import Iterator
 from ipaddress import ip_address
@@ -16,7 +17,7 @@ from gateway.config.complaints import Complaint
 from gateway.config.lines import Place
 from gateway.config.settings import App, Settings
 from gateway.config.shape import File
-from gateway.config.units import spoken
+from gateway.config.units import size, spoken
 from gateway.policy.facts import Requirement, Route
 from gateway.policy.patterns import overlaps
 from gateway.policy.routes import warnings as never_matching
@@ -30,6 +31,7 @@ METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 def advice(file: File, settings: Settings, said: dict[str, Any]) -> Iterator[Complaint]:
     """All of it; `file` is what `settings` were made of, `said` its text as data, without what presets bring."""
     yield from _gateway(file, settings)
+    yield from _limits(settings)
     for index, app in enumerate(settings.apps):
         yield from _app(("app", index), app)
         yield from login_advice(("app", index), app, file.app[index], file, said["app"][index])
@@ -73,6 +75,29 @@ def _gateway(file: File, settings: Settings) -> Iterator[Complaint]:
     if not all(is_local(host) for host in postgresql_urls.unproved(settings.directory)):
         text = "is elsewhere, and nobody makes sure of whom: add ?sslmode=verify-full&sslrootcert=/path/to/its/ca.crt"
         yield Complaint(("gateway", "directory"), text)
+
+
+def _limits(settings: Settings) -> Iterator[Complaint]:
+    limits = settings.limits
+    held = max(most for app in settings.apps for most in (app.hold_max, *(route.hold_max for route in app.routes)))
+    if limits.target > limits.head:
+        yield Complaint(("limits", "target"), "is more than head, which ends it before")
+    if limits.pause > limits.read_within:
+        yield Complaint(("limits", "pause"), "is longer than read_within: the first piece of a body may take so long")
+    if limits.held_session > limits.held_total:
+        yield Complaint(("limits", "held_session"), "is more than held_total: one session can fill it for all")
+    if held > limits.held_session:
+        text = f"is less than the largest hold_max, {size(held)}: requests of that size are never kept"
+        yield Complaint(("limits", "held_session"), text)
+    if limits.inspect is not None and limits.inspect < held:
+        text = f"is less than the largest hold_max, {size(held)}: longer bodies are asked for, whatever they say"
+        yield Complaint(("limits", "inspect"), text)
+    if limits.hashing > (os.cpu_count() or 1):
+        text = f"is more than the {os.cpu_count()} processors of this machine: every password takes longer"
+        yield Complaint(("limits", "hashing"), text)
+    for index, app in enumerate(settings.apps):
+        if app.timeouts.idle < app.timeouts.connect:
+            yield Complaint(("app", index, "timeouts", "idle"), "is shorter than connect: is one of them mistyped?")
 
 
 def _app(place: Place, app: App) -> Iterator[Complaint]:

@@ -16,6 +16,8 @@ from gateway.policy.fields import NOT
 
 LONGEST = 366 * 86400
 LARGEST = 1 << 30
+MOST = 1_000_000
+SHORTEST = 1 << 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,8 +58,21 @@ def _size(value: str) -> int:
     return found
 
 
+def _length(value: str) -> int:
+    found = _size(value)
+    if found < SHORTEST:
+        raise ValueError('is too little for any browser; write at least "1KiB"')
+    return found
+
+
 def _wording(value: str) -> str:
     wording.compile(value)
+    return value
+
+
+def _count(value: int) -> int:
+    if not 1 <= value <= MOST:
+        raise ValueError(f"is out of range; write 1 to {MOST}")
     return value
 
 
@@ -131,7 +146,9 @@ StateStore = Annotated[str, _store(store_urls.STATES)]
 DirectoryStore = Annotated[str, _store(store_urls.DIRECTORIES)]
 Age = Annotated[int, duration(0)]
 Span = Annotated[int, duration(1)]
+Length = Annotated[int, parsed(_length, 'a size such as "16KiB"')]
 Size = Annotated[int, parsed(_size, 'a size such as "1MiB"')]
+Count = Annotated[int, AfterValidator(_count)]
 Preset = Annotated[str, AfterValidator(presets.known)]
 Verify = Annotated[list[Annotated[frozenset[str], PlainValidator(values.combination)]], AfterValidator(not_empty)]
 Fields = Annotated[dict[str, Annotated[frozenset[str], PlainValidator(_wanted)]], AfterValidator(_named)]

@@ -6,7 +6,7 @@ from typing import Any
 
 from gateway.config import values
 from gateway.config.secrets import Keyring
-from gateway.config.settings import App, IdentityHeaders, SessionLife, Settings
+from gateway.config.settings import App, AppTimeouts, IdentityHeaders, Limits, SessionLife, Settings
 from gateway.config.shape import AppTable, File, RouteTable, StepupKeys, StepupTable
 from gateway.config.shape_login import LoginTable, RequestKeys
 from gateway.policy.facts import Condition, Requirement, Route
@@ -29,6 +29,8 @@ def settings(file: File) -> Settings:
         session=SessionLife(file.session.idle, file.session.absolute),
         apps=tuple(_app(app, file) for app in file.app),
         admin=file.admin.listen,
+        drain=gateway.drain,
+        limits=Limits(**file.limits.model_dump()),
     )
 
 
@@ -50,6 +52,7 @@ def _app(app: AppTable, file: File) -> App:
         routes=tuple(route_of(route, file.stepup, app.stepup) for route in app.route),
         login=login_of(app.login) if app.login is not None and app.signin == "app" else None,
         inject=app.inject,
+        timeouts=AppTimeouts(**app.timeouts.model_dump()),
     )
 
 

@@ -11,8 +11,10 @@ from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 from gateway.config import values
 from gateway.config.kinds import (
     Age,
+    Count,
     DirectoryStore,
     Header,
+    Length,
     Name,
     Patterns,
     Preset,
@@ -27,7 +29,11 @@ from gateway.config.kinds import (
     one_or_more,
     parsed,
 )
+from gateway.config.settings import AppTimeouts, Limits
 from gateway.config.shape_login import LoginTable, RequestKeys
+
+LIMITS = Limits()
+TIMEOUTS = AppTimeouts()
 
 
 class GatewayTable(Table):
@@ -37,6 +43,24 @@ class GatewayTable(Table):
     directory: DirectoryStore = Field(default="sqlite:gateway.db", validate_default=True)
     secret: Secrets
     trusted_proxies: list[Annotated[IPv4Network | IPv6Network, parsed(values.network)]] = Field(default=[])
+    drain: Span = 30
+
+
+class LimitsTable(Table):
+    target: Length = LIMITS.target
+    head: Length = LIMITS.head
+    fields: Count = LIMITS.fields
+    head_within: Span = 10
+    read_within: Span = 60
+    pause: Span = 30
+    inspect: Size | None = None
+    connections: Count = LIMITS.connections
+    websockets: Count = LIMITS.websockets
+    held_requests: Count = LIMITS.held_requests
+    held_session: Size = LIMITS.held_session
+    held_total: Size = LIMITS.held_total
+    hashing: Count = LIMITS.hashing
+    hashing_waiting: Count = LIMITS.hashing_waiting
 
 
 class AdminTable(Table):
@@ -84,6 +108,12 @@ class Called(Table):
     action: Text
 
 
+class TimeoutsTable(Table):
+    connect: Span = TIMEOUTS.connect
+    first_byte: Span = TIMEOUTS.first_byte
+    idle: Span = TIMEOUTS.idle
+
+
 class RouteTable(StepupKeys, RequestKeys, Called):
     show: Annotated[list[Text], BeforeValidator(one_or_more)] = Field(default=[])
     once: bool = False
@@ -102,12 +132,14 @@ class AppTable(Table):
     public: Patterns = Field(default=[])
     headers: HeadersTable = HeadersTable()
     stepup: StepupTable = StepupTable()
+    timeouts: TimeoutsTable = TimeoutsTable()
     route: list[RouteTable] = Field(default=[])
 
 
 class File(Table):
     gateway: GatewayTable
     admin: AdminTable = AdminTable()
+    limits: LimitsTable = LimitsTable()
     session: SessionTable = SessionTable()
     stepup: StepupTable = StepupTable()
     app: Annotated[list[AppTable], AfterValidator(not_empty)]

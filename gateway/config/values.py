@@ -69,6 +69,11 @@ def listen(value: str) -> tuple[str, int]:
     return found[1].strip("[]"), int(found[2])
 
 
+def written(host: str, port: int) -> str:
+    """As `listen` reads it."""
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
 def host(value: str) -> str:
     """A host as it stands in the Host field, without port; lower case, an IPv6 address in brackets."""
     lower = value.lower()

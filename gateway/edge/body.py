@@ -2,20 +2,28 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from gateway.errors import ClientGone
+from gateway.errors import ClientGone, ClientSlow
 
 Message = Any
 Receive = Callable[[], Awaitable[Message]]
 
 
 class Body:
-    """Wraps `receive`. What was read ahead is given again by `receive` here, before the rest."""
+    """Wraps `receive`. What was read ahead is given again by `receive` here, before the rest.
 
-    def __init__(self, receive: Receive) -> None:
+    `within` so many seconds all that is wanted must have come. The server itself looks after the first piece, so that
+    a body that came at once, or none, costs no timer.
+    """
+
+    def __init__(self, receive: Receive, within: float | None = None) -> None:
         self._receive = receive
+        self._within = within
+        self._until: float | None = None
+        self._begun = False
         self._read: list[bytes] = []
         self._size = 0
         self._more = True
@@ -29,13 +37,26 @@ class Body:
         return made
 
     async def whole(self, limit: int) -> bytes | None:
-        """All of it, or None if it is longer than `limit` bytes. Raises ClientGone if it never ends."""
-        while self._more and self._size <= limit:
-            message = await self._receive()
-            if message["type"] == "http.disconnect":
-                raise ClientGone
-            self._keep(message)
+        """All of it, or None if it is longer than `limit` bytes. Raises ClientGone if it never ends, and ClientSlow."""
+        if self._more and not self._begun:
+            self._begun = True
+            if self._within is not None:
+                self._until = asyncio.get_running_loop().time() + self._within
+            await self._next()
+        if self._more and self._size <= limit:
+            try:
+                async with asyncio.timeout_at(self._until):
+                    while self._more and self._size <= limit:
+                        await self._next()
+            except TimeoutError:
+                raise ClientSlow from None
         return None if self._size > limit else b"".join(self._read)
+
+    async def _next(self) -> None:
+        message = await self._receive()
+        if message["type"] == "http.disconnect":
+            raise ClientGone
+        self._keep(message)
 
     def _keep(self, message: Message) -> None:
         chunk: bytes = message.get("body", b"")

@@ -10,11 +10,19 @@ from gateway.edge.pages.reply import common, send_page
 from gateway.edge.static import serve
 from gateway.edge.views import AppSignIn, Failure, Refused, View
 from gateway.edge.websocket import deny
-from gateway.errors import Busy, GatewayError, MalformedRequest, StoreError, UpstreamTimeout
+from gateway.errors import Busy, ClientSlow, GatewayError, MalformedRequest, StoreError, UpstreamTimeout
 from gateway.policy.facts import Reason, Refuse, Request
 from gateway.policy.holdable import navigates
 
 CLOSE = ((b"connection", b"close"),)
+AGAIN = {Reason.SLOW: CLOSE, Reason.BUSY: ((b"retry-after", b"10"),)}
+"""Fields that tell a client how to go on."""
+
+WHY = {
+    Reason.SLOW: "The body did not arrive in time, and nothing was done. Send the whole request again.",
+    Reason.BUSY: "More passwords wait to be checked than can be in time, and nothing was done. Try again in a moment.",
+}
+"""What scripts are told beside the reason."""
 
 
 def status_of(error: GatewayError) -> tuple[int, Reason]:
@@ -22,6 +30,8 @@ def status_of(error: GatewayError) -> tuple[int, Reason]:
     match error:
         case MalformedRequest():
             return error.status, Reason.MALFORMED
+        case ClientSlow():
+            return 408, Reason.SLOW
         case StoreError():
             return 503, Reason.STORE_DOWN
         case Busy():
@@ -93,9 +103,11 @@ async def _say(
     if kind == "websocket":
         await deny(send, status)
     elif navigates(visit.request):
-        await send_page(visit, view, status, send, fields)
+        await send_page(visit, view, status, send, (*AGAIN.get(reason, ()), *fields))
     else:
-        await problem(send, status, _members(reason, visit.request.id), fields)
+        why: dict[str, object] = {"detail": WHY[reason]} if reason in WHY else {}
+        more = (*AGAIN.get(reason, ()), *fields)
+        await problem(send, status, _members(reason, visit.request.id) | why, more)
 
 
 async def _plain(kind: str, status: int, reason: Reason, detail: str, send: Send) -> None:

@@ -59,13 +59,16 @@ def where(gate: Gate, request: Request) -> Place:
 
 
 class Gatekeeper:
-    """The ASGI app for http and websocket scopes. `gates` by host name."""
+    """The ASGI app for http and websocket scopes. `gates` by host name; a body has `read_within` seconds to be read."""
 
-    def __init__(self, gates: Mapping[str, Gate], trusted: Networks, probes: Probes, counts: Counts) -> None:
+    def __init__(
+        self, gates: Mapping[str, Gate], trusted: Networks, probes: Probes, counts: Counts, *, read_within: float
+    ) -> None:
         self._gates = gates
         self._trusted = trusted
         self._probes = probes
         self._counts = counts
+        self._read_within = read_within
         self._resuming = Resuming(self._judge_again)
 
     async def __call__(self, scope: Any, receive: Receive, send: Send) -> None:
@@ -95,9 +98,9 @@ class Gatekeeper:
         place = where(gate, request)
         visit = await self._visit(gate, request, place)
         if place.hosted and not request.path.startswith(ACCOUNT):
-            await hosted(visit, Body(receive), scope, send)
+            await hosted(visit, Body(receive, self._read_within), scope, send)
         elif not await self._resuming.resumed(visit, scope, receive, send):
-            await self._judge(visit, place, Body(receive), scope, send)
+            await self._judge(visit, place, Body(receive, self._read_within), scope, send)
 
     async def _judge(
         self,

@@ -1,8 +1,11 @@
-"""`healthz`: this process runs. `readyz`: it can do its work. On any host name, so that a probe needs none."""
+"""`healthz`: this process runs. `readyz`: it can do its work, and is not about to end.
+
+On any host name, so that a probe needs none.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 
 from gateway.edge.answers import Send, text
 from gateway.errors import StoreError
@@ -14,13 +17,16 @@ Ping = Callable[[], Awaitable[None]]
 class Probes:
     """`needed` are the stores by name; each `ping` raises StoreError when it does not answer."""
 
-    def __init__(self, needed: dict[str, Ping]) -> None:
+    def __init__(self, needed: Mapping[str, Ping], draining: Callable[[], bool]) -> None:
         self._needed = needed
+        self._draining = draining
 
     async def answered(self, request: Request, send: Send) -> bool:
         """Whether it was a probe, and has its answer."""
         if request.path == b"/.gateway/healthz":
             await text(send, 200, "ok")
+        elif request.path == b"/.gateway/readyz" and self._draining():
+            await text(send, 503, "draining")
         elif request.path == b"/.gateway/readyz":
             missing = [name for name, ping in self._needed.items() if not await _answers(ping)]
             await text(send, 503 if missing else 200, f"not ready: {', '.join(missing)}" if missing else "ready")

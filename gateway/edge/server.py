@@ -1,159 +1,245 @@
 """What the HTTP server does differently from uvicorn as it comes.
 
 It hands over the request target as it was received, keeps trailers out of the headers, and refuses what only the
-parser can see: HTTP/0.9, endless heads, bodies of requests that ask for another protocol.
+parser can see: HTTP/0.9, endless heads, bodies of requests that ask for another protocol. It knows how long a client
+may take, and answers a request whose turn has come before it closes on a later one.
 """
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Collection
-from typing import Any, ClassVar
+import asyncio
+import fcntl
+import struct
+import termios
+from typing import Any
 
+import httptools
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
-from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
-from websockets.http11 import Request
 
-HEAD_MAX = 64 << 10
-"""Bytes of request line and fields that a client may take more than one packet for."""
+from gateway.edge import refusals
+from gateway.edge.refusals import Refusal, Refused
+from gateway.edge.server_websocket import WebSocketProtocol
+from gateway.edge.worker import Worker
+from gateway.edge.writing import Corked, Outflow, Unchunked
 
 MESSAGE_MAX = 16 << 20
 """Bytes of one websocket message, either way."""
 
-FRAMING = frozenset({b"content-length", b"transfer-encoding"})
+SPARE = 256
+"""Connections beyond the limit that may say what they want before they are refused; all others are at once."""
 
-TOO_LARGE = (
-    b"HTTP/1.1 431 Request Header Fields Too Large\r\ncontent-length: 0\r\ncache-control: no-store\r\n"
-    b"connection: close\r\n\r\n"
-)
+LINGER = 2.0
+"""Seconds in which a client that was refused can read why: to close on what it still sends would take that from it."""
+
+LULL = 1.0
+"""Seconds that a kept connection has been idle before it is closed at the end: a proxy may just be using it again."""
+
+FRAMING = frozenset({b"content-length", b"transfer-encoding"})
 
 
 class HttpProtocol(HttpToolsProtocol):
-    """`scope["extensions"]["gateway.target"]["raw"]` is the request target, byte for byte."""
+    """`scope["extensions"]["gateway.target"]["raw"]` is the request target, byte for byte.
 
-    _head_bytes: int | None = None  # of a head that has begun and not ended
-    _open: ClassVar[Collection[object]] = ()  # the server's own, known from the first connection on
+    A connection is in one of these states, and in each somebody else is waited for: a head has begun, a body is read,
+    an answer is under way, a refusal was said, or nothing is asked.
+    """
 
-    @classmethod
-    def count(cls) -> int:
-        """Connections of clients, websockets among them."""
-        return len(cls._open)
+    server_state: Worker
+    written = 0  # bytes, ever
+    _piece = 0  # bytes of the last piece that came
+    _asks = False  # a head has begun and not ended
+    _head_bytes = 0  # of it, without the piece that it began in
+    _reading = False  # the body of the newest request is not whole
+    _running: RequestResponseCycle | None = None  # the one that is answered now, or was last
+    _refusal: Refusal | None = None  # what is said when the answers before it are
+    _refused: float | None = None  # since when it is said
 
     def connection_made(self, transport: Any) -> None:
-        HttpProtocol._open = self.connections
         super().connection_made(transport)
+        now = self.loop.time()
+        self._outflow = Outflow(now)
+        self._since = self._heard = now  # when its state began; when the client last moved, or could not
+        excess = len(self.connections) - self.server_state.limits.connections
+        if excess > 0:
+            self._refusal = refusals.many_connections(self.server_state.limits)
+        if excess > SPARE:
+            self._say()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        if self._running is not None and not self._running.response_complete:  # uvicorn tells only the newest
+            self._running.disconnected = True
+            self._running.message_event.set()
+        super().connection_lost(exc)
+
+    # what the transport and the parser call
 
     def data_received(self, data: bytes) -> None:
-        super().data_received(data)
-        if self._head_bytes is not None:
+        if self._refusal is not None:
+            self._say()
+            return
+        self._heard = self.loop.time()
+        self._piece = len(data)
+        newest, inside = self.cycle, self._reading
+        try:
+            self.parser.feed_data(data)
+        except httptools.HttpParserError as error:
+            cause = error.__context__
+            self._refuse(cause.refusal if isinstance(cause, Refused) else refusals.MALFORMED)
+        except httptools.HttpParserUpgrade:
+            if self._should_upgrade():
+                self.handle_websocket_upgrade()
+            else:
+                self._unsupported_upgrade_warning()
+        if self._asks and self.cycle is newest and not inside:  # nothing else was in this piece
             self._head_bytes += len(data)
-            if self._head_bytes > HEAD_MAX and not self.transport.is_closing():
-                self.transport.write(TOO_LARGE)
-                self.transport.close()
+            limits = self.server_state.limits
+            if self._head_bytes > limits.head and self._refusal is None:
+                short = self.headers or len(self.url) <= limits.target
+                self._refuse(refusals.large_head(limits) if short else refusals.long_target(limits))
 
     def on_message_begin(self) -> None:
         super().on_message_begin()
-        self._head_bytes = 0
+        self._asks, self._head_bytes, self._since = True, 0, self._heard
 
     def on_headers_complete(self) -> None:
-        self._head_bytes = None
+        self._asks = False
         version = self.parser.get_http_version()
         if version not in ("1.0", "1.1"):
             raise ValueError("unknown HTTP version")
+        self._measure()
         upgrade = self.parser.should_upgrade()
-        if upgrade and (version == "1.0" or any(name in FRAMING for name, _ in self.headers)):
-            raise ValueError("the parser would take a body for the other protocol, uvicorn HTTP/1.0 for 1.1")
+        if upgrade:
+            self._check_upgrade(version)
         self.scope["extensions"] = {"gateway.target": {"raw": self.url}}
         super().on_headers_complete()
+        if upgrade and self._should_upgrade():
+            return
+        self._reading = True
+        if self.server_state.draining:
+            self.cycle.keep_alive = False
         if not upgrade:
             self.headers = []  # the scope has its own; what comes now are trailers, and dropped (RFC 9110, 6.5.1)
+
+    def on_message_complete(self) -> None:
+        self._reading = False
+        super().on_message_complete()
+
+    def _measure(self) -> None:
+        limits = self.server_state.limits
+        if len(self.url) > limits.target:
+            raise Refused(refusals.long_target(limits))
+        if len(self.headers) > limits.fields:
+            raise Refused(refusals.many_fields(limits))
+        if self._head_bytes + self._piece > limits.head:
+            size = len(self.url) + sum(len(name) + len(value) + 4 for name, value in self.headers)
+            if size > limits.head:
+                raise Refused(refusals.large_head(limits))
+
+    def _check_upgrade(self, version: str) -> None:
+        if version == "1.0" or any(name in FRAMING for name, _ in self.headers):
+            raise ValueError("the parser would take a body for the other protocol, uvicorn HTTP/1.0 for 1.1")
+        if not self._should_upgrade():
+            return
+        if self._unfinished:
+            raise ValueError("the answer to the request before it would go into the websocket")
+        if self.server_state.websockets >= self.server_state.limits.websockets:
+            raise Refused(refusals.many_websockets(self.server_state.limits))
 
     def _unsupported_upgrade_warning(self) -> None:
         """The request is served as if it had not asked (RFC 9110, 7.8), and is the last: the parser lost its place."""
         self.cycle.keep_alive = False
 
+    # answers
+
+    @property
+    def _unfinished(self) -> bool:
+        return self._running is not None and not self._running.response_complete
+
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
         if cycle.scope["http_version"] == "1.0":
-            app = _Unchunked(app, cycle)
-        cycle.transport = _Corked(cycle.transport, self.loop)  # type: ignore[assignment]
+            app = Unchunked(app, cycle)
+        cycle.transport = Corked(cycle.transport, self.loop, self)  # type: ignore[assignment]
+        self._running = cycle
         super()._start_asgi_task(cycle, app)
 
+    def on_response_complete(self) -> None:
+        """In place of uvicorn's, which sets a timer for each request, and forgets it at the first byte of anything."""
+        self.server_state.total_requests += 1
+        if self.transport.is_closing():
+            return
+        self._since = self._heard = self.loop.time()  # whatever has begun meanwhile was not waited for
+        self.flow.resume_reading()
+        if self.pipeline:
+            self._start_asgi_task(*self.pipeline.pop())
+        elif self._refusal is not None:
+            self._say()
 
-class _Corked:
-    """Holds the head of an answer for its first piece of body, so that both leave in one write.
+    def _refuse(self, refusal: Refusal) -> None:
+        """Hear no more of this client, and tell it so once the requests before are answered."""
+        self._refusal = refusal
+        if self._reading and self.pipeline and self.pipeline[0][0] is self.cycle:
+            self.pipeline.popleft()
+        elif self._reading:
+            self._reading = False
+            if self.cycle.response_started:  # no word can follow now; what was answered whole still arrives
+                (self.transport.close if self.cycle.response_complete else self.transport.abort)()
+                return
+            self.cycle.disconnected = True
+            self.cycle.message_event.set()
+            self._running = None
+        self._say()
 
-    Never longer than this turn of the loop: an answer whose body takes its time shows its head at once.
-    """
+    def _say(self) -> None:
+        if self._refusal is None or self._refused is not None or self._unfinished:
+            return
+        self._refused = self.loop.time()
+        self.transport.write(self._refusal.written(self.server_state.default_headers))
+        self.flow.resume_reading()
+        if self.transport.can_write_eof():
+            self.transport.write_eof()
 
-    __slots__ = ("_head", "_loop", "_transport", "is_closing")
+    # what the worker calls
 
-    def __init__(self, transport: Any, loop: Any) -> None:
-        self._transport = transport
-        self._loop = loop
-        self._head: bytes | None = None
-        self.is_closing = transport.is_closing
-
-    def write(self, data: bytes) -> None:
-        if self._head is None:
-            self._head = data
-            self._loop.call_soon(self._flush)
-        elif self._head:
-            head, self._head = self._head, b""
-            self._transport.write(head + data)
-        else:
-            self._transport.write(data)
-
-    def close(self) -> None:
-        self._flush()
-        self._transport.close()
-
-    def _flush(self) -> None:
-        if self._head:
-            head, self._head = self._head, b""
-            self._transport.write(head)
-
-
-class _Unchunked:
-    """An HTTP/1.0 client is never sent chunks; where no length is known, the end of the connection ends the body."""
-
-    def __init__(self, app: Any, cycle: RequestResponseCycle) -> None:
-        self._app = app
-        self._cycle = cycle
-
-    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
-        cycle, endless = self._cycle, False
-
-        async def unchunked(message: Any) -> None:
-            nonlocal endless
-            if message["type"] == "http.response.start":
-                endless = all(name != b"content-length" for name, _ in message.get("headers", ()))
-                if endless:
-                    cycle.chunked_encoding = False
-                    cycle.expected_content_length = sys.maxsize
-            elif endless and not message.get("more_body", False):
-                cycle.expected_content_length = len(message.get("body", b""))
-            await send(message)
-
-        await self._app(scope, receive, unchunked)
-
-
-class WebSocketProtocol(WebSocketsSansIOProtocol):
-    """The same extension for websockets."""
-
-    def data_received(self, data: bytes) -> None:
-        super().data_received(data)
-        if not self.handshake_initiated and self.conn.handshake_exc is not None:
+    def look(self, now: float) -> None:
+        """Is anything late that the client owes us? While it waits for us, its time stands still."""
+        limits = self.server_state.limits
+        if self._outflow.stalled(self.transport, self.written, now) > limits.pause:
+            self.transport.abort()
+        elif self.transport.is_closing():
+            return
+        elif self._refused is not None:
+            if now - self._refused > LINGER:
+                self.transport.abort()
+        elif self._reading:
+            if self.flow.read_paused or (self.cycle.waiting_for_100_continue and not self.cycle.response_complete):
+                self._heard = now
+            elif now - self._heard > limits.pause:
+                self._refuse(refusals.slow_body(limits))
+        elif self._unfinished:
+            return
+        elif self._asks:
+            if now - self._since > limits.head_within:
+                self._refuse(refusals.slow_head(limits))
+        elif now - self._since > (limits.head_within if self.scope is None else self.timeout_keep_alive):
             self.transport.close()
 
-    async def send(self, message: Any) -> None:
-        await super().send(message)
-        if message["type"] == "websocket.http.response.body" and not message.get("more_body", False):
-            self.handshake_complete = True  # refused is answered too: else each refusal is logged as an error
+    def leave(self, now: float) -> None:
+        """The answer under way is the last. What is idle is closed, unless a request is about to be read from it."""
+        if self._unfinished:
+            if not self.cycle.response_started:
+                self.cycle.keep_alive = False
+        elif not self._asks and self._refusal is None and not self.transport.is_closing():
+            if now - self._since > LULL and not _unread(self.transport):
+                self.transport.close()
 
-    def handle_connect(self, event: Request) -> None:
-        super().handle_connect(event)
-        if self.response.status_code == 101:
-            self.scope["extensions"]["gateway.target"] = {"raw": event.path.encode("ascii")}
+    def cut(self) -> None:
+        self.transport.abort()
+
+
+def _unread(transport: asyncio.Transport) -> int:
+    """Bytes that have arrived and were not read yet."""
+    found = fcntl.ioctl(transport.get_extra_info("socket").fileno(), termios.FIONREAD, bytes(4))
+    return int(struct.unpack("i", found)[0])
 
 
 def serve_config() -> dict[str, Any]:
@@ -169,5 +255,4 @@ def serve_config() -> dict[str, Any]:
         "ws_max_size": MESSAGE_MAX,
         "ws_per_message_deflate": False,
         "timeout_keep_alive": 75,
-        "timeout_graceful_shutdown": 30,
     }

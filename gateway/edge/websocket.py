@@ -7,7 +7,7 @@ on another answer lets later requests escape the decision).
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Sequence
 from typing import Any, NamedTuple
 
 from websockets.asyncio.client import ClientConnection
@@ -19,7 +19,7 @@ from websockets.uri import WebSocketURI
 
 from gateway.edge.server import MESSAGE_MAX
 from gateway.edge.upstream import Upstream
-from gateway.errors import UpstreamBroken, UpstreamError, UpstreamTimeout, UpstreamUnreachable
+from gateway.errors import ClientGone, UpstreamBroken, UpstreamError, UpstreamTimeout, UpstreamUnreachable
 from gateway.policy.headers import Field, to_client
 
 Receive = Callable[[], Awaitable[Any]]
@@ -53,11 +53,11 @@ async def tunnel(
     """Open the upstream's websocket, then the client's, and join them until one closes or `revoked()` returns (1008).
 
     `headers` are from `to_upstream`. An upstream that refuses is passed on as it is. Raises an UpstreamError while the
-    client has not been answered.
+    client has not been answered, and ClientGone if it leaves meanwhile.
     """
     await receive()  # websocket.connect
     try:
-        far = await _connect(upstream, target, headers, scope["subprotocols"])
+        far = await _unless_left(receive, _connect(upstream, target, headers, scope["subprotocols"]))
     except InvalidStatus as refusal:
         said = refusal.response
         fields = [field for field in _fields(said.headers.raw_items()) if field[0] != b"content-length"]
@@ -126,17 +126,35 @@ async def _connect(
     try:
         async with asyncio.timeout(upstream.timeouts.first_byte):
             await connection.handshake(None, None)
-    except InvalidStatus:
+    except BaseException as error:
         connection.transport.abort()
+        if isinstance(error, TimeoutError):
+            raise UpstreamTimeout("the upstream did not answer the handshake in time") from None
+        if isinstance(error, InvalidHandshake) and not isinstance(error, InvalidStatus):
+            raise UpstreamBroken(f"the upstream broke the handshake: {error}") from error
         raise
-    except TimeoutError:
-        connection.transport.abort()
-        raise UpstreamTimeout("the upstream did not answer the handshake in time") from None
-    except InvalidHandshake as error:
-        connection.transport.abort()
-        raise UpstreamBroken(f"the upstream broke the handshake: {error}") from error
     connection.start_keepalive()
     return connection
+
+
+async def _unless_left(receive: Receive, connecting: Coroutine[None, None, ClientConnection]) -> ClientConnection:
+    """The connection. Raises ClientGone if the client does not wait for it: else it would hold one of the app's."""
+
+    async def leaving() -> None:
+        await receive()  # before it is answered a client has nothing to say but that it leaves
+        raise ClientGone("the client left")
+
+    far: ClientConnection | None = None
+    try:
+        async with asyncio.TaskGroup() as group:
+            left = group.create_task(leaving())
+            far = await connecting
+            left.cancel()
+    except BaseExceptionGroup as failures:
+        if far is not None:
+            far.transport.abort()
+        raise failures.exceptions[0] from None
+    return far
 
 
 async def _joined(

@@ -35,6 +35,7 @@ class Reason(StrEnum):
     STORE_DOWN = "store-down"
     BUSY = "busy"  # more passwords wait to be checked than can be in time
     MALFORMED = "malformed"
+    SLOW = "slow"  # the body did not arrive in time
     CROSS_SITE = "cross-site"
     UNKNOWN_HOST = "unknown-host"
     UPSTREAM = "upstream"

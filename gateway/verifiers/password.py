@@ -1,4 +1,4 @@
-"""Passwords, hashed with Argon2id in one thread that gives way to requests (law 10)."""
+"""Passwords, hashed with Argon2id in threads that give way to requests (law 10)."""
 
 from __future__ import annotations
 
@@ -34,21 +34,22 @@ T = TypeVar("T")
 
 
 class Hasher:
-    """A queue of at most `waiting` passwords, the one being hashed among them, and the one thread that works it off.
+    """`threads` passwords are hashed at once, one if not told otherwise, and at most `waiting` wait for their turn.
 
     Argon2id as OWASP's Password Storage Cheat Sheet has it: 19 MiB, two passes, one lane.
     """
 
-    def __init__(self, waiting: int = 64) -> None:
+    def __init__(self, threads: int = 1, waiting: int = 64) -> None:
+        self.limits = (threads, waiting)
         self._argon2 = PasswordHasher(time_cost=2, memory_cost=19 * 1024, parallelism=1)
-        self._thread = ThreadPoolExecutor(1, "argon2", initializer=_give_way)
+        self._thread = ThreadPoolExecutor(threads, "argon2", initializer=_give_way)
         self._nobody = self._thread.submit(self._argon2.hash, secrets.token_bytes(32))
         self._waiting = 0
-        self._most = waiting
+        self._most = threads + waiting
 
     @property
     def waiting(self) -> int:
-        """How many there are now."""
+        """How many there are now, those being hashed among them."""
         return self._waiting
 
     async def hash(self, password: bytes) -> str:
@@ -63,7 +64,7 @@ class Hasher:
         return await self._queue(lambda: self._verify(stored, password))
 
     def _verify(self, stored: str | None, password: bytes) -> str | None:
-        # The thread works in order: by now the hash of nobody is done.
+        # The hash of nobody was begun before anything else: at most it is being made right now.
         try:
             self._argon2.verify(stored or self._nobody.result(), password)
         except (VerificationError, InvalidHashError):
@@ -83,7 +84,7 @@ class Hasher:
 
 
 class PasswordVerifier:
-    """Asks for "password". One for the whole process, so that all that is asked shares one thread."""
+    """Asks for "password". One for the whole process, so that all that is asked shares its threads."""
 
     name = "password"
 
@@ -94,6 +95,10 @@ class PasswordVerifier:
     def waiting(self) -> int:
         """Passwords that wait to be hashed, or are being."""
         return self._hasher.waiting
+
+    def within(self, threads: int, waiting: int) -> PasswordVerifier:
+        """One with these limits: itself, if they are its own. What waits here is still checked."""
+        return self if self._hasher.limits == (threads, waiting) else PasswordVerifier(Hasher(threads, waiting))
 
     async def hash(self, password: str) -> str:
         """What to store for a new password. Raises ValueError for one that could never be checked, and Busy."""

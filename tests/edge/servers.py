@@ -13,13 +13,14 @@ from typing import Any
 
 import uvicorn
 import uvloop
-from uvicorn.server import ServerState
 
+from gateway.config.settings import Limits
 from gateway.edge.exchange import Timeouts
 from gateway.edge.relay import relay
 from gateway.edge.server import serve_config
 from gateway.edge.upstream import Outgoing, Upstream
 from gateway.edge.websocket import deny, tunnel
+from gateway.edge.worker import Worker
 from gateway.errors import ClientGone, UpstreamError, UpstreamTimeout
 from gateway.policy.headers import Field, body_length, stripped, to_upstream
 
@@ -141,6 +142,7 @@ class Gateway:
     failures: list[type[BaseException]] = field(default_factory=list)
     extensions: list[Any] = field(default_factory=list)
     upstream: Upstream | None = None
+    worker: Worker | None = None
     revoke: Callable[[], None] = lambda: None
 
 
@@ -152,6 +154,7 @@ def gateway(
     extra: Sequence[Field] = (),
     fresh: bool = False,
     max_connections: int = 64,
+    limits: Limits = Limits(),  # noqa: B008
 ) -> Iterator[Gateway]:
     """uvicorn as the gateway configures it, around an app that forwards everything."""
     seen = Gateway()
@@ -194,13 +197,21 @@ def gateway(
         seen.upstream = upstream = Upstream(url, timeouts=timeouts, max_connections=max_connections)
         config = uvicorn.Config(app, log_config=None, **(serve_config() | {"lifespan": "off"}))
         config.load()
-        state = ServerState()
+        seen.worker = state = Worker(limits, 30)
         state.default_headers = [(b"date", b"Thu, 01 Jan 2026 00:00:00 GMT")]
         server = await loop.create_server(
             lambda: config.http_protocol_class(config=config, server_state=state, app_state={}), "127.0.0.1", 0
         )
 
+        async def looking() -> None:
+            while True:
+                await asyncio.sleep(0.05)
+                state.look(loop.time())
+
+        looks = loop.create_task(looking())
+
         async def stop() -> None:
+            looks.cancel()
             for connection in list(state.connections):
                 connection.transport.abort()  # type: ignore[union-attr]
             upstream.close()

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterable
 from typing import Any
 
 import pytest
 
 from gateway.edge.body import Body, Receive
-from gateway.errors import ClientGone
+from gateway.errors import ClientGone, ClientSlow
 from tests.support.coroutines import in_a_loop
 
 END = {"type": "http.disconnect"}
@@ -72,6 +73,19 @@ async def test_half_a_body_is_no_body() -> None:
     body = Body(arriving(b"much too long", b"half", whole=False))
     assert await body.whole(5) is None
     assert await rest(body) == (b"much too longhalf", False)
+
+
+@in_a_loop
+async def test_all_of_what_is_wanted_has_to_come_in_time_but_not_what_follows() -> None:
+    async def trickling() -> Any:
+        await asyncio.sleep(0.06)
+        return {"type": "http.request", "body": b"a", "more_body": True}
+
+    with pytest.raises(ClientSlow):
+        await Body(trickling, 0.3).whole(100)
+    body = Body(trickling, 0.3)
+    assert await body.whole(2) is None
+    assert [(await body.receive())["body"] for _ in range(8)] == [b"a"] * 8
 
 
 @in_a_loop

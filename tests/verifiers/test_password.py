@@ -125,7 +125,7 @@ def test_who_does_not_exist_takes_as_long_as_who_mistyped(verifier: PasswordVeri
 
 def test_a_full_queue_says_busy_at_once_and_takes_the_next_when_there_is_room() -> None:
     async def story() -> None:
-        hasher = Hasher(waiting=3)
+        hasher = Hasher(waiting=2)
         answers = await asyncio.gather(*(hasher.verify(None, b"guess") for _ in range(5)), return_exceptions=True)
         assert [type(each) for each in answers] == [type(None)] * 3 + [Busy] * 2
         assert await hasher.verify(None, b"guess") is None
@@ -135,7 +135,7 @@ def test_a_full_queue_says_busy_at_once_and_takes_the_next_when_there_is_room() 
 
 def test_who_stops_waiting_leaves_the_queue() -> None:
     async def story() -> None:
-        hasher = Hasher(waiting=2)
+        hasher = Hasher(waiting=1)
         for _ in range(5):
             with pytest.raises(TimeoutError):
                 async with asyncio.timeout(0.001):
@@ -179,6 +179,19 @@ def test_one_thread_hashes_and_it_gives_way() -> None:
         await asyncio.gather(*(hasher.verify(None, b"guess") for _ in range(3)))
         (hashing,) = set(threading.enumerate()) - before
         assert niceness(hashing) == max(NICENESS, niceness(threading.current_thread()))
+
+    asyncio.run(story())
+
+
+def test_as_many_threads_hash_as_the_limit_says_and_a_verifier_of_the_same_limits_is_the_same() -> None:
+    async def story() -> None:
+        before = set(threading.enumerate())
+        one = PasswordVerifier()
+        two = one.within(2, 1)
+        assert one.within(1, 64) is one is not two
+        answers = await asyncio.gather(*(two._hasher.verify(None, b"guess") for _ in range(5)), return_exceptions=True)
+        assert [type(each) for each in answers] == [type(None)] * 3 + [Busy] * 2
+        assert len(set(threading.enumerate()) - before) == 3
 
     asyncio.run(story())
 
