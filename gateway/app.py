@@ -19,6 +19,7 @@ from gateway.config.load import check, load
 from gateway.config.settings import Settings
 from gateway.config.values import written
 from gateway.config.watch import Watch
+from gateway.edge.express import Express
 from gateway.edge.render import Renderer
 from gateway.edge.worker import Worker
 from gateway.errors import ConfigError, StoreError
@@ -62,6 +63,11 @@ class Gateway:
                 await assembly.gatekeeper(scope, receive, send)
             finally:
                 assembly.under_way -= 1
+
+    @property
+    def express(self) -> Express:
+        """The lane of the configuration at work."""
+        return self._now.express
 
     def _assembled(self, settings: Settings, before: Assembly | None = None) -> Assembly:
         return Assembly(settings, self._audit, self._renderer, self._counts, self.worker, before)
@@ -143,7 +149,7 @@ class Gateway:
     async def _release(self, *, every: bool = False) -> None:
         """Close configurations that were replaced, once their last request is over."""
         for assembly in tuple(self._retired):
-            if every or not assembly.under_way:
+            if every or not (assembly.under_way or assembly.express.under_way):
                 self._retired.remove(assembly)
                 await assembly.close(self._now, *self._retired)
 

@@ -17,6 +17,7 @@ from gateway.config.settings import App, Limits, Settings
 from gateway.directory.base import Directory
 from gateway.edge.cookies import Cookies
 from gateway.edge.exchange import Timeouts
+from gateway.edge.express import Express
 from gateway.edge.gate import Gate
 from gateway.edge.gatekeeper import Gatekeeper
 from gateway.edge.pages.account import OVERVIEW
@@ -130,6 +131,7 @@ class Assembly:
         }
         self.vitals = Vitals(pings, self.state.confirmations.held, levels)
         probes = Probes(pings, lambda: worker.draining)
+        self.express = Express(self.gates, settings.trusted_proxies)
         self.gatekeeper = Gatekeeper(
             self.gates, settings.trusted_proxies, probes, counts, read_within=settings.limits.read_within
         )

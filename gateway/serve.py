@@ -22,6 +22,7 @@ from gateway.config.load import load
 from gateway.config.settings import Settings
 from gateway.config.values import written
 from gateway.edge.server import SPARE, serve_config
+from gateway.edge.server_express import http_protocol
 from gateway.edge.serving import Server, deafen
 from gateway.errors import GatewayError
 from gateway.metrics.answering import answering
@@ -106,7 +107,7 @@ def _metrics(settings: Settings, workers: int) -> Iterator[None]:
 
 def _run(listening: socket.socket, workers: int) -> int:
     app = "gateway.app:from_environment"
-    config = uvicorn.Config(app, factory=True, workers=workers, log_level="warning", **serve_config())
+    config = uvicorn.Config(app, factory=True, workers=workers, log_level="warning", **serve_config(http_protocol()))
     if workers > 1:
         supervisor = Workers(config, sockets=[listening])
         supervisor.run()

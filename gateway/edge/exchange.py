@@ -124,6 +124,9 @@ class Exchange:
         self._size += len(data)
         return self._size <= HIGH_WATER
 
+    def flowing(self) -> None:
+        """The connection takes more of the request."""
+
     def wake(self) -> None:
         if self._waiter is not None and not self._waiter.done():
             self._waiter.set_result(None)
@@ -187,6 +190,11 @@ class Wire(asyncio.Protocol):
         self._fail(UpstreamTimeout("the upstream did not go on in time"))
         self.transport.abort()
 
+    def pause_reading(self) -> None:
+        if not self._paused:
+            self._paused = True
+            self.transport.pause_reading()
+
     def resume_reading(self) -> None:
         if self._paused:
             self._paused = False
@@ -238,6 +246,8 @@ class Wire(asyncio.Protocol):
         if self.drained is not None:
             self.drained.set_result(None)
             self.drained = None
+            if self.exchange is not None:
+                self.exchange.flowing()
 
     # what the parser calls
 
@@ -279,9 +289,8 @@ class Wire(asyncio.Protocol):
         exchange = self.exchange
         if exchange is None or exchange.complete:
             self._clean = False
-        elif not exchange.add(data) and not self._paused:
-            self._paused = True
-            self.transport.pause_reading()
+        elif not exchange.add(data):
+            self.pause_reading()
 
     def on_message_complete(self) -> None:
         if self.exchange is not None and self.exchange.status:

@@ -172,8 +172,7 @@ class Gatekeeper:
         if isinstance(decision, Forward):
             if session is None and not anyone:
                 return Challenge(Reason.ANONYMOUS, (), 0)
-            forged = enforced and not reads(request) and sender(request, gate.app.origin) is Sender.CROSS
-            if forged:
+            if not passable(gate, request, decision):
                 return Refuse(Reason.CROSS_SITE, routes)
         return decision
 
@@ -221,6 +220,12 @@ class Gatekeeper:
                 await unauthorized(visit, decision, send, websocket=True)
             case Refuse():
                 await refuse(visit, decision, send, kind="websocket")
+
+
+def passable(gate: Gate, request: Request, decision: Forward) -> bool:
+    """Whether no other site made the browser send it; asked of what does something on an enforced route."""
+    enforced = any(not route.report for route in decision.routes)
+    return not enforced or reads(request) or sender(request, gate.app.origin) is not Sender.CROSS
 
 
 def noted(visit: Visit, decision: Forward) -> None:

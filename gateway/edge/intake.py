@@ -6,6 +6,7 @@ servers append trailers to the list later, and what RFC 9112 forbids is refused 
 
 from __future__ import annotations
 
+import itertools
 import os
 import re
 from collections.abc import Sequence
@@ -86,9 +87,9 @@ def _client(scope: Scope, headers: Headers, trusted: Networks) -> tuple[str, str
     """The party behind trusted proxies, and the request's id; both only as far as the peer may say."""
     peer = scope["client"][0] if scope.get("client") else ""
     if not trusted or not _within(peer, trusted):
-        return peer, os.urandom(12).hex()
+        return peer, new_id()
     id = next((value for name, value in headers if name == b"x-request-id"), b"")
-    kept = id.decode("ascii") if REQUEST_ID.fullmatch(id) else os.urandom(12).hex()
+    kept = id.decode("ascii") if REQUEST_ID.fullmatch(id) else new_id()
     hops = b",".join(value for name, value in headers if name == b"x-forwarded-for").decode("latin-1").split(",")
     for hop in reversed([each.strip() for each in hops]):
         try:
@@ -99,6 +100,14 @@ def _client(scope: Scope, headers: Headers, trusted: Networks) -> tuple[str, str
         if not _within(hop, trusted):
             break
     return peer, kept
+
+
+_process, _counter = os.urandom(8).hex(), itertools.count(int.from_bytes(os.urandom(4)))
+
+
+def new_id() -> str:
+    """One that no other request has. It is no secret."""
+    return f"{_process}{next(_counter) & 0xFFFFFFFF:08x}"
 
 
 def _within(address: str, networks: Networks) -> bool:

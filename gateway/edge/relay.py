@@ -124,14 +124,24 @@ async def _body(exchange: Exchange, send: Send, early: bytes, rewriting: Rewriti
 
 
 def _start(exchange: Exchange, extra: Sequence[Field], rewriting: Rewriting | None) -> Message:
-    headers = to_client(exchange.headers if rewriting is None else rewriting.headers)
-    if exchange.status in BODYLESS:  # a length there is of a body that does not follow; servers stumble over it
+    said = exchange.headers if rewriting is None else rewriting.headers
+    return {
+        "type": "http.response.start",
+        "status": exchange.status,
+        "headers": answer_fields(exchange.status, said, extra),
+    }
+
+
+def answer_fields(status: int, said: Sequence[Field], extra: Sequence[Field]) -> list[Field]:
+    """What a client gets of the fields of an answer, and `extra`."""
+    headers = to_client(said)
+    if status in BODYLESS:  # a length there is of a body that does not follow; servers stumble over it
         headers = [field for field in headers if field[0] != b"content-length"]
     if extra:
         if any(name == b"cache-control" for name, _ in extra):
             headers = [field for field in headers if field[0] != b"cache-control"]
         headers += extra
-    return {"type": "http.response.start", "status": exchange.status, "headers": headers}
+    return headers
 
 
 async def _with_first_piece(request: Outgoing, receive: Receive) -> tuple[Outgoing, bool]:

@@ -242,10 +242,10 @@ def _unread(transport: asyncio.Transport) -> int:
     return int(struct.unpack("i", found)[0])
 
 
-def serve_config() -> dict[str, Any]:
+def serve_config(http: type[HttpProtocol] = HttpProtocol) -> dict[str, Any]:
     """Keyword arguments for `uvicorn.Config`."""
     return {
-        "http": HttpProtocol,
+        "http": http,
         "ws": WebSocketProtocol,
         "loop": "uvloop",
         "lifespan": "on",

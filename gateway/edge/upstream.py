@@ -67,7 +67,7 @@ class Upstream:
         self.tls = _tls() if parts.scheme == "https" else None
         self.port = parts.port or (443 if self.tls else 80)
         self._max = max_connections
-        self._slots = asyncio.Semaphore(max_connections)
+        self._slots = Slots(max_connections)
         self._wires: set[Wire] = set()
         self._idle: list[Wire] = []
         self._sweeper: asyncio.TimerHandle | None = None
@@ -89,6 +89,19 @@ class Upstream:
         else:
             await self._on_new_wire(exchange, data)
         return exchange
+
+    def reserve(self, *, sure: bool) -> Wire | None:
+        """An idle connection, for `Wire.begin` or `unreserve`; None where one would have to be made or waited for."""
+        if self._slots.locked():
+            return None
+        wire = self._newest_idle(sure=sure)
+        if wire is not None:
+            self._slots.take()
+        return wire
+
+    def unreserve(self, wire: Wire) -> None:
+        """It was not needed after all."""
+        self.ended(wire, reusable=True)
 
     def close(self) -> None:
         """Close every connection; what was under way is broken off."""
@@ -180,20 +193,34 @@ class Upstream:
             self._sweep_later(loop)
 
 
+class Slots(asyncio.Semaphore):
+    """A semaphore that can be taken without waiting, by whoever sees that it is not locked."""
+
+    def take(self) -> None:
+        self._value -= 1
+
+
 def serialize(request: Outgoing) -> bytes:
     """Head and first bytes of body, in one piece. Framed by one Content-Length, or in chunks when it is unknown."""
-    body = request.body
-    lines = [b"%b %b HTTP/1.1" % (request.method, request.target), *map(b": ".join, request.headers)]
-    if request.rest is None:
-        lines.append(b"transfer-encoding: chunked")
-        body = chunk(body)
-    elif request.rest or body or request.method not in WITHOUT_BODY:
-        lines.append(b"content-length: %d" % (len(body) + request.rest))
-    head = b"\r\n".join(lines)
-    breaks = len(lines) - 1
-    if head.count(b"\n") != breaks or head.count(b"\r") != breaks:
+    start = b"%b %b HTTP/1.1\r\n" % (request.method, request.target)
+    return start + lines(request.headers) + framed(request.method, request.rest, request.body)
+
+
+def lines(fields: Sequence[Field]) -> bytes:
+    """Fields as they are written. Raises ValueError for one with a line break in it."""
+    written = b"".join([b"%b: %b\r\n" % field for field in fields])
+    if written.count(b"\n") != len(fields) or written.count(b"\r") != len(fields):
         raise ValueError("a line break inside a header field")
-    return head + b"\r\n\r\n" + body
+    return written
+
+
+def framed(method: bytes, rest: int | None, body: bytes) -> bytes:
+    """The end of a head, and the first bytes of the body."""
+    if rest is None:
+        return b"transfer-encoding: chunked\r\n\r\n" + chunk(body)
+    if rest or body or method not in WITHOUT_BODY:
+        return b"content-length: %d\r\n\r\n%b" % (len(body) + rest, body)
+    return b"\r\n"
 
 
 def chunk(data: bytes) -> bytes:

@@ -12,6 +12,7 @@ from dataclasses import replace
 from typing import NamedTuple
 
 from gateway.config.settings import SessionLife
+from gateway.errors import StoreError
 from gateway.policy.decision import ran_out
 from gateway.policy.facts import AuthEvent, Session
 from gateway.stores.base import State
@@ -62,8 +63,8 @@ class Sessions:
 
     async def recent(self, token: bytes, app: str, now: float) -> Found | None:
         """The same as `find`, for requests that may be answered from what was read within the last second."""
-        read_at, found = self._recent.get(token, (0.0, None))
-        if found is not None and 0 <= now - read_at < RECENT and found.session.app == app:
+        found = self.remembered(token, app, now)
+        if found is not None:
             return found
         heard = self._heard
         found = await self.find(token, app, int(now))
@@ -73,12 +74,35 @@ class Sessions:
             self._recent[token] = now, found
         return found
 
+    def remembered(self, token: bytes, app: str, now: float) -> Found | None:
+        """The same, where nothing has to be read for it."""
+        read_at, found = self._recent.get(token, (0.0, None))
+        if found is not None and 0 <= now - read_at < RECENT and found.session.app == app:
+            return found
+        return None
+
     async def find(self, token: bytes, app: str, now: int) -> Found | None:
         """The session of that cookie on that app, expired ones too; None for anything that is not one."""
         if TOKEN.fullmatch(token) is None:
             return None
         key = key_of(token)
-        session = await self._state.sessions.get(key, now)
+        return self._judged(await self._state.sessions.get(key, now), key, app, now)
+
+    @property
+    def at_once(self) -> bool:
+        """Whether `found` can be asked."""
+        return self._state.at_once is not None
+
+    def found(self, token: bytes, app: str, now: int) -> Found | None:
+        """What `find` says, where the store can be read without waiting."""
+        if self._state.at_once is None:
+            raise StoreError("this store has to be waited for")
+        if TOKEN.fullmatch(token) is None:
+            return None
+        key = key_of(token)
+        return self._judged(self._state.at_once(key, now), key, app, now)
+
+    def _judged(self, session: Session | None, key: bytes, app: str, now: int) -> Found | None:
         if session is None or session.app != app:
             return None
         session = self._seen(session)

@@ -74,6 +74,15 @@ def to_upstream(
     `strip` is from `stripped()`, `identity` is empty where there is no session. What the client's `Connection` names
     is not dropped for it: whoever could name a field there could delete it (security, `Connection: X-Auth-Time`).
     """
+    fields = passing(headers, strip)
+    fields += identity
+    fields += forwarded(client, proto, host)
+    fields.append((b"x-request-id", request_id))
+    return fields
+
+
+def passing(headers: Headers, strip: frozenset[bytes]) -> list[Field]:
+    """The client's end-to-end fields."""
     fields: list[Field] = []
     for field in headers:
         name = field[0]
@@ -85,14 +94,12 @@ def to_upstream(
                 fields.append((name, rest))
         elif _folded_if_passing(name) not in strip:
             fields.append(field)
-    fields += identity
-    fields += (
-        (b"x-forwarded-for", client),
-        (b"x-forwarded-proto", proto),
-        (b"x-forwarded-host", host),
-        (b"x-request-id", request_id),
-    )
     return fields
+
+
+def forwarded(client: bytes, proto: bytes, host: bytes) -> tuple[Field, ...]:
+    """For whom, and how they reached us."""
+    return (b"x-forwarded-for", client), (b"x-forwarded-proto", proto), (b"x-forwarded-host", host)
 
 
 def to_client(headers: Iterable[Field]) -> list[Field]:

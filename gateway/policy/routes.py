@@ -59,6 +59,10 @@ class RouteTable:
             tuple(route for route, verdict in verdicts if verdict is None),
         )
 
+    def touches(self, readings: frozenset[str]) -> bool:
+        """Whether it depends on more than the path what a request matches, or matches anything at all."""
+        return bool(self._on(readings))
+
     def settle(self, match: Match, request: Request, body: bytes | None) -> tuple[Route, ...]:
         """The routes, now that the body is known; None is one that could not be read whole."""
         said = hear_out(request, body)

@@ -159,6 +159,8 @@ class State:
     throttle: ThrottleStore
     once: OnceStore
     life: StateLife
+    at_once: Callable[[bytes, int], Session | None] | None = None
+    """`sessions.get`, of a store that can be read without waiting."""
 
 
 Heard = Callable[[str | None], None]

@@ -35,12 +35,14 @@ def open_state(path: Path | str, *, complain: Callable[[str], None] | None = Non
     There is nothing to `complain` of.
     """
     database = Database(path, VERSIONS, synchronous="NORMAL", timed=timed)
+    sessions = SqliteSessions(database)
     return State(
-        SqliteSessions(database),
+        sessions,
         SqliteConfirmations(database),
         SqliteThrottle(database),
         SqliteOnce(database),
         SqliteLife(database),
+        sessions.at_once,
     )
 
 

@@ -1,0 +1,215 @@
+"""The express lane: a request that only has to be forwarded, recognised without a task, a scope, or a read that waits.
+
+Rules of the file:
+- The ASGI app is the reference. Whatever is not plainly "forward it, now" goes that way: there is no Lane for it.
+- The lane has no rules of its own: it asks the same functions as the gatekeeper, in the same order.
+- What a head says is worked out once for a connection that says it again; what is decided of it, each time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from functools import lru_cache, partial
+from typing import Any, NamedTuple
+
+from gateway.edge.answers import NEVER_CACHED, Fields
+from gateway.edge.cookies import SESSION
+from gateway.edge.delivery import identity
+from gateway.edge.exchange import Wire
+from gateway.edge.gate import Gate, Visit
+from gateway.edge.gatekeeper import noted, passable, where
+from gateway.edge.intake import Networks, intake, new_id
+from gateway.edge.resuming import brings_ticket
+from gateway.edge.upstream import REPEATABLE, lines
+from gateway.errors import GatewayError
+from gateway.flows.sessions import Found
+from gateway.policy.decision import decide
+from gateway.policy.facts import Forward, Request
+from gateway.policy.headers import Field, body_length, forwarded, own_cookie, passing
+from gateway.policy.routes import NONE
+from gateway.policy.target import ANYTHING, readings
+
+SHORT = 256
+"""Bytes of a target whose place in the table is remembered."""
+
+PLAIN, PUBLIC, SENSITIVE, ODD = "plain", "public", "sensitive", "odd"
+"""What a target may be: for whoever has a session, for everybody, on some route, for the gatekeeper alone."""
+
+
+class Known(NamedTuple):
+    """What the head of a request says, whatever its target is."""
+
+    express: Express
+    method: bytes
+    headers: list[Field]
+    gate: Gate
+    request: Request  # the first that said it
+    id: str  # "" where each request is given one
+    token: bytes | None  # of a session
+    length: int | None  # of the body; None: only its end will tell
+    own: bytes  # the client's fields, as the app gets them
+    beside: bytes  # and those that say where it came from
+
+
+class Lane(NamedTuple):
+    """A request that goes to the app by `wire`, which is reserved for it. `start` is its head, without the framing."""
+
+    known: Known
+    wire: Wire
+    target: bytes
+    id: str
+    now: float
+    start: bytes
+    extra: Fields  # for its answer
+
+    @property
+    def request(self) -> Request:
+        """As the gatekeeper has it."""
+        return at(self.known, self.target, self.id, self.now)
+
+
+class Express:
+    """For one configuration. `under_way` are the requests that it has on their way."""
+
+    def __init__(self, gates: Mapping[str, Gate], trusted: Networks) -> None:
+        self.under_way = 0
+        self._gates = gates
+        self._trusted = trusted
+        self._kinds: dict[str, Callable[[bytes], str]] = {
+            host: lru_cache(1024)(partial(kind_of, gate)) for host, gate in gates.items()
+        }
+
+    def know(self, method: bytes, target: bytes, headers: list[Field], client: Any, now: float) -> Known | None:
+        """What that head says; None where that is not for the lane."""
+        scope = {
+            "headers": headers,
+            "method": method.decode("ascii"),
+            "http_version": "1.1",
+            "client": client,
+            "extensions": {"gateway.target": {"raw": target}},
+        }
+        try:
+            request = intake(scope, now, self._trusted)
+        except GatewayError:
+            return None
+        gate = self._gates.get(request.host)
+        if gate is None or gate.applogin is not None or gate.app.inject or request.header(b"destination") is not None:
+            return None
+        token = own_cookie(request.values(b"cookie"), gate.cookies.name(SESSION))
+        if brings_ticket(request):
+            return None
+        id = request.id if request.header(b"x-request-id") == request.id.encode() else ""
+        own = lines(passing(request.headers, gate.strip))
+        beside = lines(forwarded(request.client.encode(), gate.proto, request.header(b"host") or b""))
+        return Known(self, method, headers, gate, request, id, token, body_length(request.headers), own, beside)
+
+    def lane(self, known: Known, target: bytes, now: float) -> Lane | None:
+        """For a request with that head; None for what the gatekeeper has to judge."""
+        gate = known.gate
+        if len(target) > SHORT:
+            return None
+        kind = self._kinds[gate.app.host](target)
+        if kind is ODD:
+            return None
+        id = known.id or new_id()
+        if kind is SENSITIVE:
+            return self._fresh(known, target, id, now)
+        found: Found | None = None
+        if known.token is not None:
+            found = gate.sessions.remembered(known.token, gate.app.name, now)
+            if found is None:
+                return None
+        elif kind is not PUBLIC:
+            return None
+        decision = decide((), None if found is None else found.session, int(now))
+        if not isinstance(decision, Forward):
+            return None
+        wire = self._wire(known)
+        if wire is None:
+            return None
+        gate.counts.open += 1
+        return _lane(known, wire, target, id, now, found, decision, ())
+
+    def _fresh(self, known: Known, target: bytes, id: str, now: float) -> Lane | None:
+        """What matches a route, if the proof is fresh enough for it, and the store can be read at once."""
+        gate = known.gate
+        if known.token is None or not gate.sessions.at_once:
+            return None
+        request = at(known, target, id, now)
+        place = where(gate, request)
+        if place.match.undecided or place.hosted:
+            return None
+        if place.match is NONE:
+            found = gate.sessions.remembered(known.token, gate.app.name, now)
+        else:
+            found = self._read(known, now)
+        if found is None or not found.alive or found.session.superseded:
+            return None
+        decision = decide(place.match.routes, found.session, int(now))
+        if not isinstance(decision, Forward) or not passable(gate, request, decision):
+            return None
+        wire = self._wire(known)
+        if wire is None:
+            return None
+        if decision.routes:
+            noted(Visit(gate, request, found), decision)
+        else:
+            gate.counts.open += 1
+        return _lane(known, wire, target, id, now, found, decision, NEVER_CACHED if decision.routes else ())
+
+    def _read(self, known: Known, now: float) -> Found | None:
+        try:
+            return known.gate.sessions.found(known.token or b"", known.gate.app.name, int(now))
+        except GatewayError:
+            return None
+
+    def _wire(self, known: Known) -> Wire | None:
+        return known.gate.upstream.reserve(sure=known.length != 0 or known.method not in REPEATABLE)
+
+
+def _lane(
+    known: Known,
+    wire: Wire,
+    target: bytes,
+    id: str,
+    now: float,
+    found: Found | None,
+    decision: Forward,
+    extra: Fields,
+) -> Lane:
+    gate = known.gate
+    who = b""
+    if found is not None:
+        gate.sessions.touch(found.session, int(now))
+        who = lines(identity(gate.identity_names, found.session, decision, unproved=False))
+    start = b"%b %b HTTP/1.1\r\n%b%b%bx-request-id: %b\r\n" % (
+        known.method,
+        target,
+        known.own,
+        who,
+        known.beside,
+        id.encode(),
+    )
+    return Lane(known, wire, target, id, now, start, extra)
+
+
+def at(known: Known, target: bytes, id: str, now: float) -> Request:
+    """A request with that head."""
+    said = known.request
+    path, _, query = target.partition(b"?")
+    return Request(said.method, target, path, query, said.headers, said.host, said.client, id, now)
+
+
+def kind_of(gate: Gate, target: bytes) -> str:
+    """What a target is, whoever asks for it and however."""
+    if not target.startswith(b"/"):
+        return ODD
+    try:
+        seen = readings(target.partition(b"?")[0])
+    except GatewayError:
+        return ODD
+    if seen == ANYTHING or any(each.startswith("/.gateway") for each in seen):
+        return ODD
+    if gate.table.touches(seen):
+        return SENSITIVE
+    return PUBLIC if gate.public.match_all(seen) else PLAIN

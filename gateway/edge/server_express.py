@@ -1,0 +1,185 @@
+"""The server's protocol with an express lane beside the ASGI app: one door, in `on_headers_complete`."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import time
+from typing import Any, cast
+
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
+
+from gateway.edge.express import Express, Known, Lane
+from gateway.edge.failures import fail
+from gateway.edge.ride import Ride
+from gateway.edge.server import HttpProtocol
+from gateway.errors import UpstreamError
+from gateway.policy.headers import Field
+
+ASKED: Any = {}
+"""In place of a scope, on a connection that something was asked on."""
+
+
+class ExpressProtocol(HttpProtocol):
+    """Takes the lane where there is one; for everything else it is an HttpProtocol."""
+
+    _known: Known | None = None  # of the newest head
+    _due: Ride | None = None  # has something to send when all that came is parsed
+    _riding: Ride | None = None
+
+    # what the transport and the parser call
+
+    def data_received(self, data: bytes) -> None:
+        super().data_received(data)
+        due = self._due
+        if due is not None:
+            self._due = None
+            due.push()
+
+    def on_message_begin(self) -> None:
+        """The scope is made when it is needed."""
+        self.url = b""
+        self.headers = []
+        self.expect_100_continue = False
+        self._asks, self._head_bytes, self._since = True, 0, self._heard
+
+    def on_headers_complete(self) -> None:
+        lane = self._lane()
+        if lane is not None:
+            self._board(lane)
+            return
+        url, headers, expects = self.url, self.headers, self.expect_100_continue
+        HttpToolsProtocol.on_message_begin(self)
+        self.url, self.expect_100_continue = url, expects
+        self.headers += headers
+        super().on_headers_complete()
+
+    def on_body(self, body: bytes) -> None:
+        cycle: object = self.cycle
+        if not isinstance(cycle, Ride):
+            super().on_body(body)
+        elif not cycle.response_complete:
+            cycle.receive(body)
+            self._due = cycle
+
+    def on_message_complete(self) -> None:
+        cycle: object = self.cycle
+        if not isinstance(cycle, Ride):
+            super().on_message_complete()
+            return
+        self._reading = False
+        if not cycle.response_complete:
+            cycle.received()
+            self._due = cycle
+
+    def pause_writing(self) -> None:
+        self.flow.pause_writing()
+
+    def resume_writing(self) -> None:
+        self.flow.resume_writing()
+        if self._riding is not None:
+            self._riding.flows_on()
+
+    def _lane(self) -> Lane | None:
+        if self._unfinished or self.pipeline or self._refusal is not None or self.expect_100_continue:
+            return None
+        parser, worker = self.parser, self.server_state
+        if worker.draining or parser.should_upgrade() or parser.get_http_version() != "1.1" or not self._fits():
+            return None
+        express: Express = cast(Any, self.app).express
+        method, now, known = parser.get_method(), time.time(), self._known  # noqa: TID251
+        if known is None or known.headers != self.headers or known.method != method or known.express is not express:
+            known = self._known = express.know(method, self.url, self.headers, self.client, now)
+            if known is None:
+                return None
+        return express.lane(known, self.url, now)
+
+    def _fits(self) -> bool:
+        """Within the limits for sure; what may not be is measured."""
+        limits = self.server_state.limits
+        short = len(self.url) <= limits.target and len(self.headers) <= limits.fields
+        return short and self._head_bytes + self._piece <= limits.head
+
+    def _board(self, lane: Lane) -> None:
+        ride = Ride(self, lane, keep_alive=self.parser.should_keep_alive())
+        self._asks, self._reading = False, True
+        self.cycle = self._running = cast(RequestResponseCycle, ride)
+        self._due = self._riding = ride
+        if self.scope is None:
+            self.scope = ASKED
+
+    # what the ride calls
+
+    def write(self, data: bytes) -> bool:
+        self.written += len(data)
+        self.transport.write(data)
+        return not self.flow.write_paused
+
+    def fields(self) -> list[Field]:
+        return self.server_state.default_headers
+
+    def hold(self, ride: Ride, on: bool) -> None:
+        if self.cycle is cast(object, ride):
+            (self.flow.pause_reading if on else self.flow.resume_reading)()
+
+    def arrived(self, ride: Ride) -> None:
+        self._riding = None
+        if not ride.keep_alive:
+            self.transport.close()
+        self.on_response_complete()
+
+    def broke_off(self) -> None:
+        self._riding = None
+        self.transport.close()
+
+    def detour(self, ride: Ride, error: UpstreamError | None) -> None:
+        self._riding = None
+        if ride.disconnected:
+            return
+        known, newest = ride.lane.known, self.cycle is cast(object, ride)
+        scope: Any = {
+            "type": "http",
+            "asgi": {"version": self.asgi_version, "spec_version": "2.3"},
+            "http_version": "1.1",
+            "server": self.server,
+            "client": self.client,
+            "scheme": self.scheme,
+            "root_path": self.root_path,
+            "method": known.method.decode("ascii"),
+            "headers": list(known.headers),
+            "path": "",
+            "raw_path": b"",
+            "query_string": b"",
+            "extensions": {"gateway.target": {"raw": ride.lane.target}},
+            "state": {},
+        }
+        cycle = RequestResponseCycle(
+            scope=scope,
+            transport=self.transport,
+            flow=self.flow,
+            logger=self.logger,
+            access_logger=self.access_logger,
+            access_log=False,
+            default_headers=self.server_state.default_headers,
+            message_event=asyncio.Event(),
+            expect_100_continue=False,
+            keep_alive=ride.keep_alive,
+            on_response=self.on_response_complete,
+        )
+        cycle.more_body = newest and self._reading
+        cycle.message_event.set()
+        if newest:
+            self.cycle = cycle
+        self._start_asgi_task(cycle, self.app if error is None else _failed(ride.lane, error))
+
+
+def _failed(lane: Lane, error: UpstreamError) -> Any:
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        await fail("http", lane.known.gate, lane.request, error, send)
+
+    return app
+
+
+def http_protocol() -> type[HttpProtocol]:
+    """GATEWAY_EXPRESS=off leaves the lane out: to compare, or to rule it out."""
+    return HttpProtocol if os.environ.get("GATEWAY_EXPRESS") == "off" else ExpressProtocol
