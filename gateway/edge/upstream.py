@@ -203,6 +203,8 @@ class Slots(asyncio.Semaphore):
 def serialize(request: Outgoing) -> bytes:
     """Head and first bytes of body, in one piece. Framed by one Content-Length, or in chunks when it is unknown."""
     start = b"%b %b HTTP/1.1\r\n" % (request.method, request.target)
+    if start.count(b"\n") > 1 or start.count(b"\r") > 1:
+        raise ValueError("a line break inside a target")
     return start + lines(request.headers) + framed(request.method, request.rest, request.body)
 
 
