@@ -16,7 +16,6 @@ from gateway.config import redis_urls
 from gateway.config.settings import App, Limits, Settings
 from gateway.directory.base import Directory
 from gateway.edge.cookies import Cookies
-from gateway.edge.exchange import Timeouts
 from gateway.edge.express import Express
 from gateway.edge.gate import Gate
 from gateway.edge.gatekeeper import Gatekeeper
@@ -24,6 +23,7 @@ from gateway.edge.pages.account import OVERVIEW
 from gateway.edge.pages.account import ROUTES as ACCOUNT_ROUTES
 from gateway.edge.probes import Ping, Probes
 from gateway.edge.render import Renderer
+from gateway.edge.timeouts import Timeouts
 from gateway.edge.upstream import Upstream
 from gateway.edge.worker import Worker
 from gateway.errors import StoreError

@@ -13,8 +13,8 @@ from gateway.assembly import Assembly
 from gateway.audit import Audit
 from gateway.config.load import load
 from gateway.config.settings import Limits
-from gateway.edge.exchange import Timeouts
 from gateway.edge.render import Renderer
+from gateway.edge.timeouts import Timeouts
 from gateway.edge.worker import Worker
 from gateway.identity.http import Deadlines
 from gateway.metrics.counts import Counts

@@ -11,27 +11,20 @@ Rules of the file:
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from math import inf
 from time import perf_counter
-from typing import NamedTuple, Protocol
+from typing import Protocol
 
 import httptools
 
+from gateway.edge.timeouts import Timeouts
 from gateway.errors import UpstreamBroken, UpstreamError, UpstreamTimeout
 from gateway.policy.headers import Field
 
 HIGH_WATER = 64 << 10
 HEAD_MAX = 256 << 10
 BODYLESS = frozenset({204, 304})
-
-
-class Timeouts(NamedTuple):
-    """In seconds."""
-
-    connect: float = 5.0
-    first_byte: float = 60.0  # from the end of the request to the head of the answer
-    between: float = 60.0  # between two pieces, either way
 
 
 class Pool(Protocol):
@@ -55,22 +48,23 @@ class Pool(Protocol):
 class Exchange:
     """What a request got so far. Made by `Upstream.open`; who has it calls `close` in the end, whatever happened."""
 
+    wire: Wire | None = None  # only while the exchange is under way
+    sent_at = 0.0  # by the performance counter; whoever opened it says when
+    slow: Callable[[], None] | None = None  # called once if the exchange lasts longer than a moment
+    status = 0  # until the head is there
+    headers: Sequence[Field] = ()
+    complete = False
+    reusable = False
+    error: UpstreamError | None = None
+    _size = 0
+    _waiter: asyncio.Future[None] | None = None
+
     def __init__(self, pool: Pool, *, is_head: bool, sent: bool, repeat: bytes | None) -> None:
         self.pool = pool
-        self.wire: Wire | None = None  # only while the exchange is under way
         self.is_head = is_head
         self.sent = sent  # the request, whole
-        self.sent_at = 0.0  # by the performance counter; whoever opened it says when
         self.repeat = repeat  # the request, when it may be sent again should the wire prove dead
-        self.slow: Callable[[], None] | None = None  # called once if the exchange lasts longer than a moment
-        self.status = 0  # until the head is there
-        self.headers: list[Field] = []
-        self.complete = False
-        self.reusable = False
-        self.error: UpstreamError | None = None
         self._chunks: list[bytes] = []
-        self._size = 0
-        self._waiter: asyncio.Future[None] | None = None
 
     async def head(self) -> None:
         """Wait until `status` and `headers` are there."""

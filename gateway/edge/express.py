@@ -9,6 +9,7 @@ Rules of the file:
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from functools import lru_cache, partial
 from typing import Any, NamedTuple
 
@@ -36,7 +37,8 @@ PLAIN, PUBLIC, SENSITIVE, ODD = "plain", "public", "sensitive", "odd"
 """What a target may be: for whoever has a session, for everybody, on some route, for the gatekeeper alone."""
 
 
-class Known(NamedTuple):
+@dataclass(slots=True)
+class Known:
     """What the head of a request says, whatever its target is."""
 
     express: Express
@@ -49,6 +51,8 @@ class Known(NamedTuple):
     length: int | None  # of the body; None: only its end will tell
     own: bytes  # the client's fields, as the app gets them
     beside: bytes  # and those that say where it came from
+    found: Found | None = None  # whose session it was the last time,
+    who: bytes = b""  # and what the app was told of them
 
 
 class Lane(NamedTuple):
@@ -121,14 +125,18 @@ class Express:
                 return None
         elif kind is not PUBLIC:
             return None
-        decision = decide((), None if found is None else found.session, int(now))
-        if not isinstance(decision, Forward):
-            return None
+        if found is not known.found:
+            decision = decide((), None if found is None else found.session, int(now))
+            if not isinstance(decision, Forward):
+                return None
+            known.found, known.who = found, told(known, found, decision)
         wire = self._wire(known)
         if wire is None:
             return None
+        if found is not None:
+            gate.sessions.touch(found.session, int(now))
         gate.counts.open += 1
-        return _lane(known, wire, target, id, now, found, decision, ())
+        return _lane(known, wire, target, id, now, known.who, ())
 
     def _fresh(self, known: Known, target: bytes, id: str, now: float) -> Lane | None:
         """What matches a route, if the proof is fresh enough for it, and the store can be read at once."""
@@ -155,7 +163,9 @@ class Express:
             noted(Visit(gate, request, found), decision)
         else:
             gate.counts.open += 1
-        return _lane(known, wire, target, id, now, found, decision, NEVER_CACHED if decision.routes else ())
+        gate.sessions.touch(found.session, int(now))
+        who = told(known, found, decision)
+        return _lane(known, wire, target, id, now, who, NEVER_CACHED if decision.routes else ())
 
     def _read(self, known: Known, now: float) -> Found | None:
         try:
@@ -173,15 +183,9 @@ def _lane(
     target: bytes,
     id: str,
     now: float,
-    found: Found | None,
-    decision: Forward,
+    who: bytes,
     extra: Fields,
 ) -> Lane:
-    gate = known.gate
-    who = b""
-    if found is not None:
-        gate.sessions.touch(found.session, int(now))
-        who = lines(identity(gate.identity_names, found.session, decision, unproved=False))
     start = b"%b %b HTTP/1.1\r\n%b%b%bx-request-id: %b\r\n" % (
         known.method,
         target,
@@ -191,6 +195,13 @@ def _lane(
         id.encode(),
     )
     return Lane(known, wire, target, id, now, start, extra)
+
+
+def told(known: Known, found: Found | None, decision: Forward) -> bytes:
+    """What the app is told of a person."""
+    if found is None:
+        return b""
+    return lines(identity(known.gate.identity_names, found.session, decision, unproved=False))
 
 
 def at(known: Known, target: bytes, id: str, now: float) -> Request:

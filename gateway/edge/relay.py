@@ -86,7 +86,7 @@ async def relay(
             if watch is not None:
                 early = await _beginning(exchange, watch.peek)
                 extra = (*extra, *await watch.answered(exchange.status, exchange.headers, early))
-            rewriting = None if rewrite is None else rewrite(exchange.status, exchange.headers)
+            rewriting = None if rewrite is None else rewrite(exchange.status, list(exchange.headers))
             started = True
             await send(_start(exchange, extra, rewriting))
             await _body(exchange, send, early, rewriting)

@@ -54,22 +54,22 @@ class Ride(Exchange):
     """`push` after each piece that the client sent."""
 
     waiting_for_100_continue = False
+    disconnected = False
+    response_started = False
+    response_complete = False
+    _whole = False  # all of the request has come
+    _departed = False  # and something of it has left
+    _chunked = False  # is what the client gets
+    _over = False
 
     def __init__(self, client: Client, lane: Lane, *, keep_alive: bool) -> None:
         known = lane.known
         super().__init__(known.gate.upstream, is_head=known.method == b"HEAD", sent=False, repeat=None)
         self.lane = lane
         self.keep_alive = keep_alive
-        self.disconnected = False
-        self.response_started = False
-        self.response_complete = False
         self._client = client
         self._rest = known.length
         self._pieces: list[bytes] = []
-        self._whole = False
-        self._chunked = False
-        self._departed = False
-        self._over = False
         known.express.under_way += 1
 
     # what the client's connection calls

@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import asyncio
 import ssl
+from collections import deque
 from collections.abc import Sequence
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
-from gateway.edge.exchange import Exchange, Timeouts, Wire
+from gateway.edge.exchange import Exchange, Wire
+from gateway.edge.timeouts import Timeouts
 from gateway.errors import UpstreamBroken, UpstreamError, UpstreamTimeout, UpstreamUnreachable
 from gateway.policy.headers import Field
 from gateway.timing import Timed, untimed
@@ -57,7 +59,7 @@ class Upstream:
         url: str,
         *,
         timeouts: Timeouts = TIMEOUTS,
-        max_connections: int = 512,
+        max_connections: int = 1024,
         timed: Timed = untimed,
     ) -> None:
         parts = urlsplit(url)
@@ -92,11 +94,11 @@ class Upstream:
 
     def reserve(self, *, sure: bool) -> Wire | None:
         """An idle connection, for `Wire.begin` or `unreserve`; None where one would have to be made or waited for."""
-        if self._slots.locked():
+        if not self._slots.free or not self._idle:
             return None
         wire = self._newest_idle(sure=sure)
         if wire is not None:
-            self._slots.take()
+            self._slots.free -= 1
         return wire
 
     def unreserve(self, wire: Wire) -> None:
@@ -135,8 +137,8 @@ class Upstream:
         await self._on_new_wire(exchange, data)
 
     async def _slot(self) -> None:
-        if not self._slots.locked():
-            await self._slots.acquire()
+        if self._slots.free:
+            self._slots.free -= 1
             return
         try:
             async with asyncio.timeout(self.timeouts.connect):
@@ -145,9 +147,9 @@ class Upstream:
             raise UpstreamUnreachable("every connection to the upstream is in use") from None
 
     def _newest_idle(self, *, sure: bool) -> Wire | None:
-        now = asyncio.get_running_loop().time()
         while self._idle:
-            left = self._idle[-1].deadline - now
+            newest = self._idle[-1]
+            left = newest.deadline - newest.loop.time()
             if left <= 0 or (sure and left < KEEP_IDLE - SURE):
                 return None  # the others are older still
             wire = self._idle.pop()
@@ -193,11 +195,33 @@ class Upstream:
             self._sweep_later(loop)
 
 
-class Slots(asyncio.Semaphore):
-    """A semaphore that can be taken without waiting, by whoever sees that it is not locked."""
+class Slots:
+    """How many more there may be. Who finds none `free` waits in turn; whoever finds some may just take one."""
 
-    def take(self) -> None:
-        self._value -= 1
+    def __init__(self, free: int) -> None:
+        self.free = free
+        self._waiting: deque[asyncio.Future[None]] = deque()
+
+    async def acquire(self) -> None:
+        if self.free:
+            self.free -= 1
+            return
+        turn = asyncio.get_running_loop().create_future()
+        self._waiting.append(turn)
+        try:
+            await turn
+        except asyncio.CancelledError:
+            if not turn.cancelled():  # it came all the same
+                self.release()
+            raise
+
+    def release(self) -> None:
+        while self._waiting:
+            turn = self._waiting.popleft()
+            if not turn.done():
+                turn.set_result(None)
+                return
+        self.free += 1
 
 
 def serialize(request: Outgoing) -> bytes:

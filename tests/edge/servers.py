@@ -15,9 +15,9 @@ import uvicorn
 import uvloop
 
 from gateway.config.settings import Limits
-from gateway.edge.exchange import Timeouts
 from gateway.edge.relay import relay
 from gateway.edge.server import serve_config
+from gateway.edge.timeouts import Timeouts
 from gateway.edge.upstream import Outgoing, Upstream
 from gateway.edge.websocket import deny, tunnel
 from gateway.edge.worker import Worker

@@ -8,8 +8,8 @@ import time
 import pytest
 import uvloop
 
-from gateway.edge.exchange import Timeouts
 from gateway.edge.relay import relay
+from gateway.edge.timeouts import Timeouts
 from gateway.edge.upstream import Outgoing, Upstream
 from gateway.errors import ClientGone, UpstreamBroken, UpstreamError, UpstreamTimeout, UpstreamUnreachable
 from tests.edge.servers import Seen, answering, gateway, read_request, scripted, wait_until
