@@ -17,12 +17,13 @@ from gateway.edge.answers import NEVER_CACHED, Fields
 from gateway.edge.cookies import SESSION
 from gateway.edge.delivery import identity
 from gateway.edge.exchange import Wire
+from gateway.edge.failures import fail
 from gateway.edge.gate import Gate, Visit
 from gateway.edge.gatekeeper import noted, passable, where
 from gateway.edge.intake import Networks, intake, new_id
 from gateway.edge.resuming import brings_ticket
 from gateway.edge.upstream import REPEATABLE, lines
-from gateway.errors import GatewayError
+from gateway.errors import GatewayError, UpstreamError
 from gateway.flows.sessions import Found
 from gateway.policy.decision import decide
 from gateway.policy.facts import Forward, Request
@@ -137,6 +138,14 @@ class Express:
             gate.sessions.touch(found.session, int(now))
         gate.counts.open += 1
         return _lane(known, wire, target, id, now, known.who, ())
+
+    def failed(self, lane: Lane, error: UpstreamError) -> Any:
+        """An ASGI app that says so."""
+
+        async def app(scope: Any, receive: Any, send: Any) -> None:
+            await fail("http", lane.known.gate, lane.request, error, send)
+
+        return app
 
     def _fresh(self, known: Known, target: bytes, id: str, now: float) -> Lane | None:
         """What matches a route, if the proof is fresh enough for it, and the store can be read at once."""

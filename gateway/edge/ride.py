@@ -207,10 +207,13 @@ class Ride(Exchange):
             self._client.detour(self, None)
             return
         self.lane.known.gate.upstream.failed(error)
-        if self.response_started:
-            self._client.broke_off()
-        else:
+        if not self.status:
             self._client.detour(self, error)
+            return
+        rest = (b"" if self.response_started else self._head()) + self._body()
+        if rest:
+            self._client.write(rest)
+        self._client.broke_off()
 
     def _end(self) -> None:
         if not self._over:

@@ -10,7 +10,6 @@ from typing import Any, cast
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
 from gateway.edge.express import Express, Known, Lane
-from gateway.edge.failures import fail
 from gateway.edge.ride import Ride
 from gateway.edge.server import HttpProtocol
 from gateway.errors import UpstreamError
@@ -170,14 +169,7 @@ class ExpressProtocol(HttpProtocol):
         cycle.message_event.set()
         if newest:
             self.cycle = cycle
-        self._start_asgi_task(cycle, self.app if error is None else _failed(ride.lane, error))
-
-
-def _failed(lane: Lane, error: UpstreamError) -> Any:
-    async def app(scope: Any, receive: Any, send: Any) -> None:
-        await fail("http", lane.known.gate, lane.request, error, send)
-
-    return app
+        self._start_asgi_task(cycle, self.app if error is None else known.express.failed(ride.lane, error))
 
 
 def http_protocol() -> type[HttpProtocol]:

@@ -9,16 +9,20 @@ from collections.abc import Awaitable, Callable, Iterator, Sequence
 from concurrent.futures import Future
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from types import SimpleNamespace
 from typing import Any
 
 import uvicorn
 import uvloop
 
 from gateway.config.settings import Limits
+from gateway.edge.exchange import Wire
+from gateway.edge.express import Lane
 from gateway.edge.relay import relay
-from gateway.edge.server import serve_config
+from gateway.edge.server import HttpProtocol, serve_config
+from gateway.edge.server_express import ExpressProtocol
 from gateway.edge.timeouts import Timeouts
-from gateway.edge.upstream import Outgoing, Upstream
+from gateway.edge.upstream import REPEATABLE, Outgoing, Upstream, lines
 from gateway.edge.websocket import deny, tunnel
 from gateway.edge.worker import Worker
 from gateway.errors import ClientGone, UpstreamError, UpstreamTimeout
@@ -134,6 +138,68 @@ async def read_request(reader: asyncio.StreamReader) -> bytes:
     return head
 
 
+EXPRESS = False
+"""Whether `gateway` has the express lane: tests/edge/conftest.py tells each story with and without."""
+
+
+async def warm(upstream: Upstream) -> None:
+    """One connection that is there already: the lane makes none."""
+    loop = asyncio.get_running_loop()
+    try:
+        _, wire = await loop.create_connection(lambda: Wire(upstream, loop), upstream.host, upstream.port)
+    except OSError:
+        return
+    upstream._wires.add(wire)
+    upstream._slots.free -= 1
+    upstream.unreserve(wire)
+    upstream._sweep_later(loop)
+
+
+class Lanes:
+    """An Express for a bare relay: everything may go by it."""
+
+    def __init__(self, strip: frozenset[bytes], extra: Sequence[Field], app: Any, seen: Gateway) -> None:
+        self.under_way = 0
+        self.taken = 0
+        self._strip, self._extra, self._app, self._seen = strip, extra, app, seen
+
+    def know(self, method: bytes, target: bytes, headers: list[Field], client: Any, now: float) -> Any:
+        gate = SimpleNamespace(upstream=self._seen.upstream)
+        return SimpleNamespace(
+            express=self, method=method, headers=headers, gate=gate, length=body_length(tuple(headers))
+        )
+
+    def lane(self, known: Any, target: bytes, now: float) -> Lane | None:
+        upstream = self._seen.upstream
+        assert upstream is not None
+        wire = upstream.reserve(sure=known.length != 0 or known.method not in REPEATABLE)
+        if wire is None:
+            return None
+        self.taken += 1
+        self._seen.extensions.append({"gateway.target": {"raw": target}})
+        host = dict(known.headers).get(b"host", b"")
+        fields = to_upstream(
+            tuple(known.headers),
+            self._strip,
+            identity=IDENTITY,
+            client=b"192.0.2.1",
+            proto=b"https",
+            host=host,
+            request_id=b"id-1",
+        )
+        start = b"%b %b HTTP/1.1\r\n%b" % (known.method, target, lines(fields))
+        return Lane(known, wire, target, "id-1", now, start, self._extra)
+
+    def failed(self, lane: Lane, error: UpstreamError) -> Any:
+        async def app(scope: Any, receive: Any, send: Any) -> None:
+            self._seen.failures.append(type(error))
+            status = 504 if isinstance(error, UpstreamTimeout) else 502
+            await send({"type": "http.response.start", "status": status, "headers": [(b"content-length", b"0")]})
+            await send({"type": "http.response.body", "body": b""})
+
+        return app
+
+
 @dataclass
 class Gateway:
     """What the bare relay did."""
@@ -189,14 +255,32 @@ def gateway(
                 await send({"type": "http.response.start", "status": status, "headers": [(b"content-length", b"0")]})
                 await send({"type": "http.response.body", "body": b""})
 
+    lanes = Lanes(strip, extra, app, seen)
+    if EXPRESS and not fresh:
+        protocol, bare = ExpressProtocol, app
+
+        class Whole:
+            """The app, with the lane beside it."""
+
+            express = lanes
+
+            async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+                await bare(scope, receive, send)
+
+        app = Whole()  # type: ignore[assignment]
+    else:
+        protocol = HttpProtocol
+
     async def start() -> Started:
         nonlocal revoked
         loop = asyncio.get_running_loop()
         revoked = asyncio.Event()
         seen.revoke = lambda: loop.call_soon_threadsafe(revoked.set) and None
         seen.upstream = upstream = Upstream(url, timeouts=timeouts, max_connections=max_connections)
-        config = uvicorn.Config(app, log_config=None, **(serve_config() | {"lifespan": "off"}))
+        config = uvicorn.Config(app, log_config=None, **(serve_config(protocol) | {"lifespan": "off"}))
         config.load()
+        if EXPRESS and not fresh:
+            await warm(upstream)
         seen.worker = state = Worker(limits, 30)
         state.default_headers = [(b"date", b"Thu, 01 Jan 2026 00:00:00 GMT")]
         server = await loop.create_server(

@@ -23,10 +23,14 @@ def upstream() -> Iterator[Echo]:
         yield started
 
 
-@pytest.fixture(scope="module")
-def front(upstream: Echo, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
-    routes = ROUTES.format(upstream=upstream.url)
-    with gateway(tmp_path_factory.mktemp("gateway"), routes, people={"alice": PEOPLE["alice"]}) as started:
+@pytest.fixture(scope="module", params=["on", "off"])
+def front(
+    request: pytest.FixtureRequest, upstream: Echo, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Gateway]:
+    """With the express lane, and without."""
+    folder, routes = tmp_path_factory.mktemp("gateway"), ROUTES.format(upstream=upstream.url)
+    env = {"GATEWAY_EXPRESS": request.param}
+    with gateway(folder, routes, people={"alice": PEOPLE["alice"]}, env=env) as started:
         yield started
 
 

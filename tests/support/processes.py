@@ -203,13 +203,20 @@ def add_people(folder: Path, people: Mapping[str, str]) -> None:
 
 @contextmanager
 def gateway(
-    folder: Path, routes: str, *, extra: str = "", people: Mapping[str, str] | None = None, port: int | None = None
+    folder: Path,
+    routes: str,
+    *,
+    extra: str = "",
+    people: Mapping[str, str] | None = None,
+    port: int | None = None,
+    env: Mapping[str, str] | None = None,
 ) -> Iterator[Gateway]:
     """The real gateway: `routes` is the text of routes.toml after `[gateway]`, `people` maps names to passwords."""
     port = port or free_port()
     write_config(folder, port, routes, extra)
     add_people(folder, PEOPLE if people is None else people)
-    served = Gateway(folder, port, launch([sys.executable, "-m", "gateway", "serve", *_config(folder)], folder))
+    command = [sys.executable, "-m", "gateway", "serve", *_config(folder)]
+    served = Gateway(folder, port, launch(command, folder, env=env))
     try:
         wait_for(served.program, port, "/.gateway/healthz")
         yield served

@@ -1,0 +1,177 @@
+"""With the express lane and without it a gateway sends the same bytes, to the app and to the client."""
+
+from __future__ import annotations
+
+import re
+import socket
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.journeys.ageing import STALE, signed_in
+from tests.journeys.conftest import ROUTES
+from tests.support.echo import Echo
+from tests.support.processes import Gateway, gateway
+
+OWN = re.compile(
+    rb"(?mi)^date: [^\r]*|[0-9a-f]{24}|confirm/[\w-]+|localhost:[0-9]+|127\.0\.0\.1:[0-9]+|\"server_time\": [0-9]+"
+    rb"|nonce-[\w+/=-]+|csrf[^>]*|\"connection\": [0-9]+|\"auth_time\": [0-9]+|\"x-auth-time\", \"[0-9]+\""
+    rb"|content-length: [0-9]+",
+    re.IGNORECASE,
+)
+"""What differs between two gateways, or two moments."""
+
+FRESH = b"Cookie: gateway_session={FRESH}\r\n"
+OLD = b"Cookie: gateway_session={OLD}\r\n"
+END = b"Host: {HOST}\r\nConnection: close\r\n"
+TYPE = b"Content-Type: application/x-www-form-urlencoded\r\n"
+SAME = b"Origin: http://{HOST}\r\nSec-Fetch-Site: same-origin\r\n"
+CROSS = b"Origin: https://evil.test\r\nSec-Fetch-Site: cross-site\r\n"
+
+
+def get(target: bytes, fields: bytes = FRESH, method: bytes = b"GET") -> bytes:
+    return b"%b %b HTTP/1.1\r\n%b%b\r\n" % (method, target, END, fields)
+
+
+def send(target: bytes, body: bytes, fields: bytes = FRESH + SAME + TYPE, method: bytes = b"POST") -> bytes:
+    return b"%b %b HTTP/1.1\r\n%bContent-Length: %d\r\n%b\r\n%b" % (method, target, END, len(body), fields, body)
+
+
+PUBLIC, ODD = b"/static/site.css", b"X_Auth_Time: 9\r\nX.Auth-User: eve\r\nX-Forwarded-For: 1.2.3.4\r\nTE: trailers\r\n"
+CHUNKS = b"5\r\nemail\r\n5;x=y\r\n=a@b.\r\n0\r\nX-Auth-User: eve\r\n\r\n"
+CASES: dict[str, bytes | tuple[bytes, ...]] = {
+    "a page": get(b"/notes?a=b%20c&a=%2f"),
+    "its head": get(b"/notes", method=b"HEAD"),
+    "public, of nobody": get(PUBLIC, b""),
+    "public, with a session": get(PUBLIC),
+    "public, with a session that there is not": get(PUBLIC, FRESH.replace(b"{FRESH}", b"A" * 43)),
+    "not public, of nobody": get(b"/notes", b"Accept: text/html\r\n"),
+    "options": get(b"/notes", method=b"OPTIONS"),
+    "delete": get(b"/notes/1", FRESH + SAME, b"DELETE"),
+    "a method of its own": get(b"/notes", FRESH + SAME, b"MKCOL"),
+    "webdav": get(b"/notes", FRESH + SAME + b"Destination: /admin/x\r\n", b"MOVE"),
+    "a form": send(b"/notes/new", b"title=x"),
+    "a form without a body": send(b"/notes/new", b""),
+    "a form of another site": send(b"/notes/new", b"title=x", FRESH + CROSS + TYPE),
+    "chunks": b"POST /notes/new HTTP/1.1\r\n%b%bTransfer-Encoding: chunked\r\n\r\n%b" % (END, FRESH + SAME, CHUNKS),
+    "a body of a megabyte": send(b"/notes/import", b"x" * (1 << 20)),
+    "a body in pieces": (send(b"/notes/new", b"title=abcdef")[:-4], b"cd", b"ef"),
+    "chunks in pieces": (
+        b"PUT /n HTTP/1.1\r\n%b%bTransfer-Encoding: chunked\r\n\r\n2\r\nab\r\n" % (END, FRESH + SAME),
+        b"3\r\ncde\r\n",
+        b"0\r\n\r\n",
+    ),
+    "a body with GET": send(b"/notes", b"x", method=b"GET"),
+    "a head in pieces": (get(b"/notes")[:20], get(b"/notes")[20:]),
+    "what nobody may send": get(b"/notes", FRESH + ODD),
+    "two cookie fields": get(b"/notes", FRESH + b"Cookie: theme=dark; gateway_x=1; a=b\r\n"),
+    "two sessions": get(b"/notes", FRESH + OLD),
+    "upper case": get(b"/NOTES/%41"),
+    "absolute": get(b"http://{HOST}/notes"),
+    "of another host": get(b"http://evil.test/notes"),
+    "dots": get(b"/x/../admin/./"),
+    "slashes": get(b"//admin//users"),
+    "encoded": get(b"/%61dmin%2fusers"),
+    "not encoded well": get(b"/%zz"),
+    "a bare hash": get(b"/notes#x"),
+    "long": get(b"/notes/" + b"x" * 5000),
+    "too long": get(b"/notes/" + b"x" * 20000),
+    "sensitive, fresh": get(b"/admin/users"),
+    "sensitive, head": get(b"/admin", method=b"HEAD"),
+    "sensitive, stale": get(b"/admin/users", OLD),
+    "sensitive, stale page": get(b"/admin/users", OLD + b"Sec-Fetch-Mode: navigate\r\nAccept: text/html\r\n"),
+    "sensitive, of nobody": get(b"/admin/users", b""),
+    "sensitive form": send(b"/account/email", b"email=a@b.test"),
+    "sensitive form of another site": send(b"/account/email", b"email=a@b.test", FRESH + CROSS + TYPE),
+    "sensitive every time": get(b"/account/delete"),
+    "of a verifier that they have not": get(b"/vault/1"),
+    "another method on a sensitive path": get(b"/account/email"),
+    "a method in the query": get(b"/account/email?_method=POST"),
+    "a method in a field": get(b"/account/email", FRESH + b"X-HTTP-Method-Override: POST\r\n"),
+    "a ticket": get(b"/notes", FRESH + b"Cookie: gateway_ticket_abcdefgh=abcdefgh.%b\r\n" % (b"x" * 32)),
+    "our own page": get(b"/.gateway/static/base.css"),
+    "no host": b"GET /notes HTTP/1.1\r\nConnection: close\r\n\r\n",
+    "another host": b"GET /notes HTTP/1.1\r\nHost: evil.test\r\nConnection: close\r\n\r\n",
+    "http 1.0": b"GET /notes HTTP/1.0\r\nHost: {HOST}\r\n" + FRESH + b"\r\n",
+    "expecting": send(b"/notes/new", b"title=x", FRESH + SAME + TYPE + b"Expect: 100-continue\r\n"),
+    "two at once": get(b"/notes").replace(b"Connection: close\r\n", b"") + get(b"/notes/2"),
+    "two, the second is no HTTP": get(b"/notes").replace(b"Connection: close\r\n", b"") + b"NONSENSE\r\n\r\n",
+    "an app that says 204": get(b"/204"),
+    "an app that says 304": get(b"/304"),
+    "an app that hints": get(b"/103"),
+    "an app of HTTP/1.0": get(b"/http10"),
+    "an app that sets cookies": get(b"/cookies"),
+    "an app with trailers": get(b"/trailer"),
+    "an app that takes its time": get(b"/drip?n=3&ms=20"),
+    "an app that fails": get(b"/status?code=503"),
+    "an app that hangs up": get(b"/close"),
+    "an app that hangs up on a form": send(b"/close", b"x=y"),
+    "an app that stops half-way": get(b"/half"),
+    "an app that stops half-way in chunks": get(b"/half-chunked"),
+    "an app that is no HTTP": get(b"/garbage"),
+    "an app that says two lengths": get(b"/two-lengths"),
+    "a large answer": get(b"/big?bytes=3000000"),
+}
+
+
+@pytest.fixture(scope="module")
+def app() -> Iterator[Echo]:
+    with Echo() as started:
+        yield started
+
+
+@pytest.fixture(scope="module")
+def twins(app: Echo, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Gateway, Gateway]]:
+    """Alike but for the lane: with it, and without."""
+    folder: Path = tmp_path_factory.mktemp("twins")
+    text = ROUTES.format(upstream=app.url)
+    with (
+        gateway(folder / "on", text, env={"GATEWAY_EXPRESS": "on"}) as on,
+        gateway(folder / "off", text, env={"GATEWAY_EXPRESS": "off"}) as off,
+    ):
+        yield on, off
+
+
+@pytest.fixture(scope="module")
+def people(twins: tuple[Gateway, Gateway]) -> dict[int, tuple[str, str]]:
+    """Fresh and stale."""
+    sessions = {}
+    for each in twins:
+        stale = signed_in(each.folder, "alice", ago=STALE)
+        sessions[each.port] = (signed_in(each.folder, "alice"), stale)
+    return sessions
+
+
+def talk(gate: Gateway, sessions: tuple[str, str], pieces: tuple[bytes, ...]) -> bytes:
+    """All that comes back until the end."""
+    fresh, old = sessions
+    said = b""
+    with socket.create_connection(("127.0.0.1", gate.port), timeout=10) as client:
+        for piece in pieces:
+            whole = piece.replace(b"{HOST}", b"localhost:%d" % gate.port)
+            client.sendall(whole.replace(b"{FRESH}", fresh.encode()).replace(b"{OLD}", old.encode()))
+            time.sleep(0.02 if len(pieces) > 1 else 0)
+        try:
+            while block := client.recv(1 << 16):
+                said += block
+        except ConnectionResetError:
+            said += b"<reset>"
+    return said
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_the_lane_changes_no_byte(
+    case: str, app: Echo, twins: tuple[Gateway, Gateway], people: dict[int, tuple[str, str]]
+) -> None:
+    pieces = CASES[case] if isinstance(CASES[case], tuple) else (CASES[case],)
+    told, reached = [], []
+    for gate in twins:
+        talk(gate, people[gate.port], (get(b"/warm"),))  # the lane takes connections that are there
+        before = len(app.seen)
+        told.append(OWN.sub(b"~", talk(gate, people[gate.port], pieces)))
+        seen = [(each.method, each.target, each.headers, each.body) for each in app.seen[before:]]
+        reached.append(OWN.sub(b"~", repr(seen).encode()))
+    assert told[0] == told[1]
+    assert reached[0] == reached[1]
