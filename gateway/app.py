@@ -111,6 +111,7 @@ class Gateway:
                 task.cancel()
         await self._release(every=True)
         await self._now.close()
+        self._audit.flush()
         await send({"type": "lifespan.shutdown.complete"})
 
     async def _housekeeping(self) -> None:
