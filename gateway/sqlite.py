@@ -27,7 +27,7 @@ from threading import Lock
 from typing import Any, Literal, TypeVar
 
 from gateway.errors import StoreError
-from gateway.sql import Statement
+from gateway.sql import Read
 from gateway.timing import Timed, untimed
 
 PATIENCE = 5.0
@@ -38,6 +38,9 @@ GLANCE = 0.1
 
 TOGETHER = 64
 """Writes in one transaction, at most: other processes wait until it ends."""
+
+MANY = 1024
+"""Answers kept for as long as nobody writes."""
 
 BROKEN = (sqlite3.Error, OSError, ValueError, TypeError, LookupError, ArithmeticError)
 
@@ -94,6 +97,8 @@ class Database:
         except BROKEN as error:
             raise StoreError(f"{path}: {error}") from error
         self._thread = ThreadPoolExecutor(1, "sqlite")
+        self._known: dict[tuple[Read, ...], list[list[Any]]] = {}  # what was read of the file as it was at `_version`
+        self._version: int | None = None
         self._waiting: deque[_Write] = deque()
         self._writing = False  # the thread looks again before it rests
         self._lock = Lock()  # of both
@@ -114,6 +119,21 @@ class Database:
         """The first row, None where there is none."""
         rows = self.all(into, sql, *values)
         return rows[0] if rows else None
+
+    def several(self, *reads: Read) -> list[list[Any]]:
+        """The rows of each, or what they were before if nobody, in any process, has committed since.
+
+        What commits between the look and the reads is seen by these, and by the next look too.
+        """
+        version = self.one(int, "PRAGMA data_version")
+        if version != self._version or len(self._known) >= MANY:
+            self._known, self._version = {}, version
+        found = self._known.get(reads)
+        if found is None:
+            found = [self.all(into, sql, *values) for into, sql, values in reads]
+            if any(found):  # anybody can ask for what is not there
+                self._known[reads] = found
+        return found
 
     async def write(self, work: Callable[[sqlite3.Connection], T]) -> T:
         """What `work` returns; all it did, or, when it raises, nothing."""
@@ -201,28 +221,6 @@ class Database:
         # What others revoke stands in the file of that name; one that was removed or replaced still opens and reads.
         if _file(self._path) != self._file:
             raise StoreError(f"{self._path} was replaced; start the gateway anew")
-
-
-class SqliteSql:
-    """A Sql. Its reads are those of the Database, done when they are awaited and not a moment later."""
-
-    def __init__(self, database: Database) -> None:
-        self._db = database
-
-    async def all(self, into: Callable[..., T], sql: str, *values: Value) -> list[T]:
-        return self._db.all(into, sql, *values)
-
-    async def one(self, into: Callable[..., T], sql: str, *values: Value) -> T | None:
-        return self._db.one(into, sql, *values)
-
-    async def change(self, sql: str, *values: Value) -> int:
-        return await self._db.change(sql, *values)
-
-    async def all_or_nothing(self, *statements: Statement) -> int:
-        return await self._db.write(lambda db: sum(db.execute(sql, values).rowcount for sql, values in statements))
-
-    async def close(self) -> None:
-        await self._db.close()
 
 
 def version_of(path: Path | str) -> int:
