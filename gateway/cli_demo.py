@@ -14,6 +14,7 @@ import sys
 import tempfile
 import time
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 from gateway.assembly import open_directory, open_state
@@ -40,6 +41,12 @@ WELCOME = """
   "End it now" there saves you the five minutes.
   What is decided, and why, is printed below. Ctrl-C ends the demo.
 """
+
+
+def add_to(commands: Any, config: argparse.ArgumentParser) -> None:
+    """Its place on the command line."""
+    command = commands.add_parser("demo", parents=[config], help="run it in front of a sample app, to look around")
+    command.set_defaults(run=run)
 
 
 def run(args: argparse.Namespace) -> int:

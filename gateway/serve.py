@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib import metadata
 from pathlib import Path
+from pkgutil import resolve_name
 from typing import cast
 
 import uvicorn
@@ -24,7 +25,6 @@ from gateway.config.values import written
 from gateway.edge.server import SPARE, serve_config
 from gateway.edge.serving import Server, deafen
 from gateway.errors import GatewayError
-from gateway.metrics.answering import answering
 
 FILES = 64
 """Files that an app needs beside those of its connections, and more than enough of them."""
@@ -98,6 +98,7 @@ def _metrics(settings: Settings, workers: int) -> Iterator[None]:
     if settings.admin is None:
         yield
         return
+    answering = resolve_name("gateway.metrics.answering:answering")  # whoever wants no metrics carries none of it
     with answering(_listen(*settings.admin), version=metadata.version("stepup-gateway"), workers=workers) as folder:
         os.environ[METRICS] = str(folder)
         complain(f"metrics at http://{written(*settings.admin)}/metrics")

@@ -5,8 +5,8 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
+from pkgutil import resolve_name
 
-import segno
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from gateway.edge.languages import LANGUAGES, Language, choose
@@ -58,4 +58,5 @@ class Renderer:
 
 def qr(text: str) -> str:
     """A QR code (ISO/IEC 18004) as the address of an image, dark on light whatever the page's colours are."""
-    return segno.make(text, micro=False).svg_data_uri(border=4, dark="#000", light="#fff", scale=5)
+    drawn = resolve_name("segno:make")(text, micro=False)  # loaded by the first one that is asked for
+    return str(drawn.svg_data_uri(border=4, dark="#000", light="#fff", scale=5))
