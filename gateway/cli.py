@@ -43,9 +43,10 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _serve(args: argparse.Namespace) -> int:
-    for line in check(args.config, env=os.environ).warnings:
+    report = check(args.config, env=os.environ)
+    for line in report.warnings:
         print(f"warning: {line}", file=sys.stderr)
-    return serve(args.config, args.workers, watch=args.watch)
+    return serve(args.config, report.good(), args.workers, watch=args.watch)
 
 
 def _check(args: argparse.Namespace) -> int:

@@ -64,7 +64,7 @@ def run(args: argparse.Namespace) -> int:
             try:
                 _wait_for(notes, port)
                 print(WELCOME.format(url=settings.apps[0].origin, name=NAME, password=PASSWORD), flush=True)
-                return serve(config, 1)
+                return serve(config, load(config, env=os.environ), 1)
             finally:
                 notes.terminate()
 

@@ -19,7 +19,6 @@ from uvicorn.supervisors import multiprocess
 
 from gateway.app import CONFIG, METRICS, WATCH
 from gateway.assembly import complain
-from gateway.config.load import load
 from gateway.config.settings import Settings
 from gateway.config.values import written
 from gateway.edge.server import SPARE, serve_config
@@ -76,10 +75,12 @@ class Workers(multiprocess.Multiprocess):
                 os.kill(process.pid, number)
 
 
-def serve(path: Path, workers: int, *, watch: bool = False) -> int:
-    """Run until a signal ends it. The exit status. Raises ConfigError, and GatewayError if it cannot listen."""
+def serve(path: Path, settings: Settings, workers: int, *, watch: bool = False) -> int:
+    """Run until a signal ends it. The exit status. `settings` are those of `path`, which each worker reads itself.
+
+    Raises ConfigError, and GatewayError if it cannot listen.
+    """
     signal.signal(signal.SIGHUP, signal.SIG_IGN)  # until a worker hears it, the file is read anyway
-    settings = load(path, env=os.environ)
     os.environ[CONFIG] = str(path.absolute())
     os.environ |= {WATCH: "yes"} if watch else {}
     _make_room(settings)

@@ -7,7 +7,7 @@ from functools import partial
 from pathlib import Path
 from pkgutil import resolve_name
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from jinja2 import DictLoader, Environment, StrictUndefined
 
 from gateway.edge.languages import LANGUAGES, Language, choose
 from gateway.edge.static import address
@@ -30,11 +30,11 @@ PAGE_HEADERS = (
 
 
 class Renderer:
-    """Templates are compiled once, at start."""
+    """Templates are read at start, and each is compiled once, for the first page that needs it."""
 
     def __init__(self) -> None:
         environment = Environment(
-            loader=FileSystemLoader(TEMPLATES),
+            loader=DictLoader({file.name: file.read_text("utf-8") for file in TEMPLATES.iterdir()}),
             autoescape=True,
             undefined=StrictUndefined,
             trim_blocks=True,
@@ -46,13 +46,13 @@ class Renderer:
             "moment": partial(datetime.fromtimestamp, tz=UTC),
             "qr": qr,
         }
-        self._templates = {name: environment.get_template(name) for name in environment.list_templates()}
+        self._environment = environment
         self._languages = {tag: Language(tag) for tag in LANGUAGES}
 
     def page(self, view: View, *, languages: str) -> bytes:
         """HTML in UTF-8. `languages` is the Accept-Language field, "" where there is none."""
         language = self._languages[choose(languages)]
-        template = self._templates[view.template]
+        template = self._environment.get_template(view.template)
         return template.render(view=view, language=language, _=language.say, ngettext=language.count).encode()
 
 
