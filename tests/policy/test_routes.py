@@ -249,7 +249,7 @@ def test_what_is_remembered_of_a_path_decides_for_no_other_request() -> None:
     assert [[each.name for each in match.routes] for match in first] == [
         ["change-email"], [], ["delete-account"], ["query"], [], []
     ]  # fmt: skip
-    assert table.match(request("GET /"), readings(b"/")) is NONE
+    assert table.match(request("GET /none"), readings(b"/none")) is NONE
 
 
 def test_no_more_is_remembered_of_paths_than_clients_may_fill() -> None:
