@@ -11,7 +11,6 @@ import re
 from collections.abc import Sequence
 from functools import lru_cache
 from ipaddress import IPv4Network, IPv6Network, ip_address
-from itertools import count
 from typing import Any
 
 from gateway.errors import MalformedRequest
@@ -26,9 +25,6 @@ METHOD = re.compile(r"[A-Z][A-Z0-9-]*")
 REQUEST_ID = re.compile(rb"[A-Za-z0-9._-]{8,128}")
 VERSIONS = frozenset({"1.0", "1.1"})
 TUNNELS = frozenset({"CONNECT", "TRACE"})
-
-_PROCESS = os.urandom(6).hex()
-_numbers = count(1)
 
 
 def intake(scope: Scope, now: float, trusted: Networks) -> Request:
@@ -90,9 +86,9 @@ def _client(scope: Scope, headers: Headers, trusted: Networks) -> tuple[str, str
     """The party behind trusted proxies, and the request's id; both only as far as the peer may say."""
     peer = scope["client"][0] if scope.get("client") else ""
     if not trusted or not _within(peer, trusted):
-        return peer, _new_id()
+        return peer, os.urandom(12).hex()
     id = next((value for name, value in headers if name == b"x-request-id"), b"")
-    kept = id.decode("ascii") if REQUEST_ID.fullmatch(id) else _new_id()
+    kept = id.decode("ascii") if REQUEST_ID.fullmatch(id) else os.urandom(12).hex()
     hops = b",".join(value for name, value in headers if name == b"x-forwarded-for").decode("latin-1").split(",")
     for hop in reversed([each.strip() for each in hops]):
         try:
@@ -103,11 +99,6 @@ def _client(scope: Scope, headers: Headers, trusted: Networks) -> tuple[str, str
         if not _within(hop, trusted):
             break
     return peer, kept
-
-
-def _new_id() -> str:
-    """Unlike that of any other request of any worker; no secret."""
-    return f"{_PROCESS}{next(_numbers):012x}"
 
 
 def _within(address: str, networks: Networks) -> bool:
