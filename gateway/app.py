@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import ctypes
 import gc
 import itertools
 import multiprocessing
@@ -106,6 +107,7 @@ class Gateway:
         gc.collect()
         gc.freeze()  # what stands here stays; looking through it again and again was a fifth of a request
         gc.set_threshold(20_000, 50, 100)
+        _give_back()
         async with asyncio.TaskGroup() as tasks:
             background = [tasks.create_task(self._housekeeping()), tasks.create_task(self._listen())]
             if METRICS in os.environ:
@@ -117,6 +119,7 @@ class Gateway:
                 task.cancel()
         await self._release(every=True)
         await self._now.close()
+        self._audit.flush()
         await send({"type": "lifespan.shutdown.complete"})
 
     async def _housekeeping(self) -> None:
@@ -152,6 +155,13 @@ class Gateway:
             if every or not (assembly.under_way or assembly.express.under_way):
                 self._retired.remove(assembly)
                 await assembly.close(self._now, *self._retired)
+
+
+def _give_back() -> None:
+    """Memory that starting took and serving does not need, to the system; with GNU's C library (malloc_trim(3))."""
+    trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
+    if trim is not None:
+        trim(0)
 
 
 def _clock() -> float:

@@ -9,7 +9,7 @@ import sys
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
 from pkgutil import resolve_name
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from gateway.audit import Audit
 from gateway.config import redis_urls
@@ -34,8 +34,6 @@ from gateway.flows.sessions import Sessions
 from gateway.flows.signin import SignIn
 from gateway.flows.stepup import StepUp
 from gateway.flows.throttle import Throttle
-from gateway.identity.app import AppIdentity
-from gateway.identity.http import Deadlines
 from gateway.metrics.counts import Counts
 from gateway.metrics.reporting import Vitals
 from gateway.policy.facts import Route
@@ -51,6 +49,9 @@ from gateway.verifiers.passkey import PasskeyVerifier
 from gateway.verifiers.password import Hasher, PasswordVerifier
 from gateway.verifiers.totp import TotpVerifier
 
+if TYPE_CHECKING:
+    from gateway.identity.app import AppIdentity
+
 STATES = {
     "sqlite": "gateway.stores.sqlite:open_state",
     **dict.fromkeys(redis_urls.SCHEMES, "gateway.stores.redis:open_state"),
@@ -61,6 +62,10 @@ DIRECTORIES = {
 }
 MIGRATIONS = {"sqlite": "gateway.directory.sqlite:migrate", "postgresql": "gateway.directory.postgresql:migrate"}
 """By the scheme of their address. Named, not imported: a worker carries the driver of the one engine it uses."""
+
+
+IDENTITY = "gateway.identity.app:open_identity"
+"""An HTTP client comes with it, which only apps that keep their own login need."""
 
 
 def open_state(settings: Settings, *, timed: Timed = untimed) -> State:
@@ -195,8 +200,11 @@ class Assembly:
     def _identity(self, app: App) -> AppIdentity | None:
         if app.login is None:
             return None
-        deadlines = _deadlines(app)
-        self._identities.append(AppIdentity(app.login, upstream=app.upstream, origin=app.origin, deadlines=deadlines))
+        opener: Callable[..., AppIdentity] = resolve_name(IDENTITY)
+        connect, first_byte = app.timeouts.connect, app.timeouts.first_byte
+        self._identities.append(
+            opener(app.login, upstream=app.upstream, origin=app.origin, connect=connect, first_byte=first_byte)
+        )
         return self._identities[-1]
 
     def _applogin(self, app: App, identity: AppIdentity | None, prover: Prover) -> AppLogin | None:
@@ -237,16 +245,6 @@ def _password(limits: Limits, before: Assembly | None) -> PasswordVerifier:
 
 def _timeouts(app: App) -> Timeouts:
     return Timeouts(app.timeouts.connect, app.timeouts.first_byte, app.timeouts.idle)
-
-
-def _deadlines(app: App) -> Deadlines:
-    """For what the gateway itself asks an app while somebody waits: never longer than the app may take for them."""
-    usual = Deadlines()
-    return Deadlines(
-        connect=app.timeouts.connect,
-        answer=min(usual.answer, app.timeouts.first_byte),
-        conversation=min(usual.conversation, 2 * app.timeouts.first_byte),
-    )
 
 
 def complain(words: str) -> None:

@@ -5,15 +5,20 @@
 
 What a request carries may be secret, so there is no room here for a query, a body, a cookie or a field of a form
 (law 5). Lines are ASCII: control characters and everything beyond are escaped, and no value can forge a line.
+
+Lines leave together at the end of the event loop's turn in which they were written: before anybody can answer what they
+are about. A process that is killed loses those of that turn.
 """
 
 from __future__ import annotations
 
-import json
+import asyncio
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
+from functools import lru_cache
+from json.encoder import encode_basestring_ascii as quoted
 from typing import BinaryIO, Literal
 
 from gateway.policy.facts import Reason
@@ -23,6 +28,9 @@ Event = Literal["decision", "sign-in", "sign-out", "confirm", "credential", "ses
 LONGEST = 300
 """Characters kept of a value: a line of this log stays under 4096 bytes and reaches a pipe in one piece."""
 
+ONE_PIECE = 4096
+"""Bytes that a pipe takes whole, so that lines of several workers do not mix (pipe(7), PIPE_BUF)."""
+
 
 class Audit:
     """Writes to `stream`, and never raises: a log that nobody reads any more must not stop requests."""
@@ -30,6 +38,7 @@ class Audit:
     def __init__(self, stream: BinaryIO) -> None:
         self._stream = stream
         self._broken = False
+        self._lines: list[bytes] = []  # of this turn
 
     def write(
         self,
@@ -56,29 +65,44 @@ class Audit:
 
         `session` is the session's ref, never its id; `path` is cut at "?".
         """
-        said = {
-            "event": event,
-            "reason": reason,
-            "app": app,
-            "routes": routes,
-            "subject": subject[:LONGEST],
-            "session": session,
-            "client": client[:LONGEST],
-            "method": method[:LONGEST],
-            "path": path.partition("?")[0][:LONGEST],
-            "request_id": request_id[:LONGEST],
-            "max_age": max_age,
-            "auth_time": auth_time,
-            "verifier": verifier,
-            "credential": credential,
-            "held": held,
-            "unmet": unmet,
-        }
         try:
-            line = {"time": _rfc3339(now)} | {key: value for key, value in said.items() if value or value in (0, False)}
-            self._stream.write(json.dumps(line).replace("\x7f", "\\u007f").encode() + b"\n")
+            line = f'{{"time": "{_rfc3339(now)}", "event": {quoted(event)}, "reason": {quoted(reason)}'
+            line += _text("app", app)
+            if routes:
+                line += f', "routes": {_names(tuple(routes))}'
+            line += _text("subject", subject[:LONGEST]) + _text("session", session) + _text("client", client[:LONGEST])
+            line += _text("method", method[:LONGEST]) + _text("path", path.partition("?")[0][:LONGEST])
+            line += _text("request_id", request_id[:LONGEST])
+            line += _number("max_age", max_age) + _number("auth_time", auth_time)
+            line += _text("verifier", verifier) + _text("credential", credential)
+            if held is not None:
+                line += f', "held": {"true" if held else "false"}'
+            if unmet:
+                line += f', "unmet": {{{", ".join(f"{quoted(name)}: {quoted(why)}" for name, why in unmet.items())}}}'
+            self._lines.append(line.replace("\x7f", "\\u007f").encode() + b"}\n")
+        except (ValueError, OverflowError) as error:
+            self._note(error)
+        if len(self._lines) == 1:
+            self._leave()
+
+    def _leave(self) -> None:
+        """At the end of this turn; where there is no loop there is none, and it is now."""
+        try:
+            asyncio.get_running_loop().call_soon(self.flush)
+        except RuntimeError:
+            self.flush()
+
+    def flush(self) -> None:
+        """Send off what is written."""
+        lines, self._lines = self._lines, []
+        for piece in _pieces(lines):
+            self._send(piece)
+
+    def _send(self, piece: bytes) -> None:
+        try:
+            self._stream.write(piece)
             self._stream.flush()
-        except (OSError, ValueError, OverflowError) as error:
+        except (OSError, ValueError) as error:
             self._note(error)
 
     def _note(self, error: Exception) -> None:
@@ -88,5 +112,36 @@ class Audit:
                 print(f"gateway: the audit log cannot be written: {error}", file=sys.stderr)
 
 
+def _pieces(lines: Iterable[bytes]) -> Iterator[bytes]:
+    """Whole lines, as many as fit into one write."""
+    piece = b""
+    for line in lines:
+        if piece and len(piece) + len(line) > ONE_PIECE:
+            yield piece
+            piece = b""
+        piece += line
+    if piece:
+        yield piece
+
+
+def _text(name: str, value: str) -> str:
+    return f', "{name}": {quoted(value)}' if value else ""
+
+
+def _number(name: str, value: int | None) -> str:
+    return "" if value is None else f', "{name}": {value:d}'
+
+
+@lru_cache(1024)
+def _names(routes: tuple[str, ...]) -> str:
+    return f"[{', '.join(map(quoted, routes))}]"
+
+
 def _rfc3339(now: float) -> str:
-    return datetime.fromtimestamp(now, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    seconds, rest = divmod(round(now * 1e6), 1_000_000)
+    return f"{_second(seconds)}.{rest // 1000:03d}Z"
+
+
+@lru_cache(4)
+def _second(seconds: int) -> str:
+    return datetime.fromtimestamp(seconds, UTC).isoformat().removesuffix("+00:00")

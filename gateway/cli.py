@@ -8,17 +8,20 @@ import sys
 from collections.abc import Sequence
 from importlib import metadata
 from pathlib import Path
+from pkgutil import resolve_name
 
-from gateway import cli_demo, cli_explain, cli_login, cli_migrate, cli_people, cli_probe
-from gateway.cli_show import shown
 from gateway.config.load import check
 from gateway.errors import ConfigError, GatewayError
 from gateway.serve import serve
 
+ELSEWHERE = ("cli_demo", "cli_explain", "cli_login", "cli_probe", "cli_people", "cli_migrate")
+"""Other files with commands. Named, not imported: the process that serves carries none of them."""
+
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command. The exit status."""
-    args = _parser().parse_args(argv)
+    said = sys.argv[1:] if argv is None else argv
+    args = _parser(serves="serve" in said[:1]).parse_args(said)
     try:
         status: int = args.run(args)
         sys.stdout.flush()
@@ -40,9 +43,10 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _serve(args: argparse.Namespace) -> int:
-    for line in check(args.config, env=os.environ).warnings:
+    report = check(args.config, env=os.environ)
+    for line in report.warnings:
         print(f"warning: {line}", file=sys.stderr)
-    return serve(args.config, args.workers, watch=args.watch)
+    return serve(args.config, report.good(), args.workers, watch=args.watch)
 
 
 def _check(args: argparse.Namespace) -> int:
@@ -54,7 +58,8 @@ def _check(args: argparse.Namespace) -> int:
     if report.settings is None or report.source is None:
         return 2
     if args.show:
-        print("\n".join(shown(args.config, report.settings, report.source)))
+        lines = resolve_name("gateway.cli_show:shown")(args.config, report.settings, report.source)
+        print("\n".join(lines))
         return 0
     routes = sum(len(app.routes) for app in report.settings.apps)
     print(f"{args.config}: good; {_count(len(report.settings.apps), 'app')}, {_count(routes, 'route')}")
@@ -79,7 +84,7 @@ class _Version(argparse.Action):
         parser.exit()
 
 
-def _parser() -> argparse.ArgumentParser:
+def _parser(*, serves: bool) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="gateway", description="A reverse proxy that asks again before the sensitive things."
     )
@@ -93,16 +98,10 @@ def _parser() -> argparse.ArgumentParser:
     command.add_argument("--watch", action="store_true", help="read the file again when it, or one it names, changes")
     command.set_defaults(run=_serve)
 
-    command = commands.add_parser("demo", parents=[config], help="run it in front of a sample app, to look around")
-    command.set_defaults(run=cli_demo.run)
-
     command = commands.add_parser("check", parents=[config], help="say everything that is wrong with the file")
     command.add_argument("--show", action="store_true", help="print it as it works: presets written out, all defaults")
     command.set_defaults(run=_check)
 
-    cli_explain.add_to(commands, config)
-    cli_login.add_to(commands, config)
-    cli_probe.add_to(commands, config)
-    cli_people.add_to(commands, config)
-    cli_migrate.add_to(commands, config)
+    for name in () if serves else ELSEWHERE:
+        resolve_name(f"gateway.{name}:add_to")(commands, config)
     return parser

@@ -14,6 +14,7 @@ import sys
 import tempfile
 import time
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 from gateway.assembly import open_directory, open_state
@@ -42,6 +43,12 @@ WELCOME = """
 """
 
 
+def add_to(commands: Any, config: argparse.ArgumentParser) -> None:
+    """Its place on the command line."""
+    command = commands.add_parser("demo", parents=[config], help="run it in front of a sample app, to look around")
+    command.set_defaults(run=run)
+
+
 def run(args: argparse.Namespace) -> int:
     """The command."""
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # so that everything below is put away
@@ -57,7 +64,7 @@ def run(args: argparse.Namespace) -> int:
             try:
                 _wait_for(notes, port)
                 print(WELCOME.format(url=settings.apps[0].origin, name=NAME, password=PASSWORD), flush=True)
-                return serve(config, 1)
+                return serve(config, load(config, env=os.environ), 1)
             finally:
                 notes.terminate()
 

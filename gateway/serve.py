@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib import metadata
 from pathlib import Path
+from pkgutil import resolve_name
 from typing import cast
 
 import uvicorn
@@ -18,14 +19,12 @@ from uvicorn.supervisors import multiprocess
 
 from gateway.app import CONFIG, METRICS, WATCH
 from gateway.assembly import complain
-from gateway.config.load import load
 from gateway.config.settings import Settings
 from gateway.config.values import written
 from gateway.edge.server import SPARE, serve_config
 from gateway.edge.server_express import http_protocol
 from gateway.edge.serving import Server, deafen
 from gateway.errors import GatewayError
-from gateway.metrics.answering import answering
 
 FILES = 64
 """Files that an app needs beside those of its connections, and more than enough of them."""
@@ -77,10 +76,12 @@ class Workers(multiprocess.Multiprocess):
                 os.kill(process.pid, number)
 
 
-def serve(path: Path, workers: int, *, watch: bool = False) -> int:
-    """Run until a signal ends it. The exit status. Raises ConfigError, and GatewayError if it cannot listen."""
+def serve(path: Path, settings: Settings, workers: int, *, watch: bool = False) -> int:
+    """Run until a signal ends it. The exit status. `settings` are those of `path`, which each worker reads itself.
+
+    Raises ConfigError, and GatewayError if it cannot listen.
+    """
     signal.signal(signal.SIGHUP, signal.SIG_IGN)  # until a worker hears it, the file is read anyway
-    settings = load(path, env=os.environ)
     os.environ[CONFIG] = str(path.absolute())
     os.environ |= {WATCH: "yes"} if watch else {}
     _make_room(settings)
@@ -99,6 +100,7 @@ def _metrics(settings: Settings, workers: int) -> Iterator[None]:
     if settings.admin is None:
         yield
         return
+    answering = resolve_name("gateway.metrics.answering:answering")  # whoever wants no metrics carries none of it
     with answering(_listen(*settings.admin), version=metadata.version("stepup-gateway"), workers=workers) as folder:
         os.environ[METRICS] = str(folder)
         complain(f"metrics at http://{written(*settings.admin)}/metrics")

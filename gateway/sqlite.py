@@ -4,8 +4,10 @@ The rules of this file:
 
 - A read is one statement, run to its end. No transaction stays open behind it, so the next read sees whatever any
   process has committed by then (law 6); in WAL mode it never waits for a writer.
-- A write is one BEGIN IMMEDIATE transaction: what it has read cannot change before it commits. It may have to wait
-  for another process, and therefore never runs on the event loop.
+- A write sees all or nothing of every other one, and what it has read cannot change before it commits. It may have to
+  wait for another process, and therefore never runs on the event loop.
+- Writes that wait at the same moment share one BEGIN IMMEDIATE transaction, with a savepoint for each: one that fails
+  takes back its own and no other's. Nobody is told of a result before the commit that makes it last.
 - What fails below, and a row that makes no sense, becomes a StoreError here and nowhere else (law 1).
 """
 
@@ -15,14 +17,17 @@ import asyncio
 import os
 import sqlite3
 import time
+from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
+from contextlib import closing, suppress
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, TypeVar
+from threading import Lock
+from typing import Any, Literal, TypeVar
 
 from gateway.errors import StoreError
-from gateway.sql import Statement
+from gateway.sql import Read
 from gateway.timing import Timed, untimed
 
 PATIENCE = 5.0
@@ -31,6 +36,12 @@ PATIENCE = 5.0
 GLANCE = 0.1
 """Seconds a read waits, at most: only for a process that is repairing the file after a crash."""
 
+TOGETHER = 64
+"""Writes in one transaction, at most: other processes wait until it ends."""
+
+MANY = 1024
+"""Answers kept for as long as nobody writes."""
+
 BROKEN = (sqlite3.Error, OSError, ValueError, TypeError, LookupError, ArithmeticError)
 
 Value = str | bytes | int | float | None
@@ -38,6 +49,26 @@ Schema = Sequence[Sequence[str]]
 """The statements that lead from each version of a file to the next, oldest first; only ever added to."""
 
 T = TypeVar("T")
+
+
+@dataclass(slots=True)
+class _Write:
+    """One that waits for its turn, until `begin_by` of time.monotonic(). What `work` returned, or what it raised."""
+
+    work: Callable[[sqlite3.Connection], object]
+    begin_by: float
+    told: asyncio.Future[Any]
+    result: object = None
+    error: Exception | None = None
+
+    def tell(self) -> None:
+        """In the loop of whoever waits, if they still do."""
+        if self.told.done():
+            return
+        if self.error is not None:
+            self.told.set_exception(self.error)
+        else:
+            self.told.set_result(self.result)
 
 
 class Database:
@@ -66,6 +97,11 @@ class Database:
         except BROKEN as error:
             raise StoreError(f"{path}: {error}") from error
         self._thread = ThreadPoolExecutor(1, "sqlite")
+        self._known: dict[tuple[Read, ...], list[list[Any]]] = {}  # what was read of the file as it was at `_version`
+        self._version: int | None = None
+        self._waiting: deque[_Write] = deque()
+        self._writing = False  # the thread looks again before it rests
+        self._lock = Lock()  # of both
 
     def all(self, into: Callable[..., T], sql: str, *values: Value) -> list[T]:
         """Each row of a SELECT, its columns given to `into`."""
@@ -84,11 +120,29 @@ class Database:
         rows = self.all(into, sql, *values)
         return rows[0] if rows else None
 
+    def several(self, *reads: Read) -> list[list[Any]]:
+        """The rows of each, or what they were before if nobody, in any process, has committed since.
+
+        What commits between the look and the reads is seen by these, and by the next look too.
+        """
+        version = self.one(int, "PRAGMA data_version")
+        if version != self._version or len(self._known) >= MANY:
+            self._known, self._version = {}, version
+        found = self._known.get(reads)
+        if found is None:
+            found = [self.all(into, sql, *values) for into, sql, values in reads]
+            if any(found):  # anybody can ask for what is not there
+                self._known[reads] = found
+        return found
+
     async def write(self, work: Callable[[sqlite3.Connection], T]) -> T:
         """What `work` returns; all it did, or, when it raises, nothing."""
-        began, begin_by = time.perf_counter(), time.monotonic() + PATIENCE
+        began, loop = time.perf_counter(), asyncio.get_running_loop()
+        write = _Write(work, time.monotonic() + PATIENCE, loop.create_future())
+        self._waiting.append(write)
+        loop.call_soon(self._wake)  # after this turn, in which others may write too
         try:
-            result = await asyncio.get_running_loop().run_in_executor(self._thread, self._transact, work, begin_by)
+            result: T = await write.told
         except (*BROKEN, RuntimeError, StoreError) as error:  # RuntimeError: the thread was closed
             self._timed("write", time.perf_counter() - began, False)
             if isinstance(error, StoreError):
@@ -104,46 +158,69 @@ class Database:
     async def close(self) -> None:
         """After the writes under way."""
         self._reader.close()
+        self._wake()
         try:
             await asyncio.get_running_loop().run_in_executor(self._thread, self._writer.close)
         finally:
             self._thread.shutdown(wait=False)
 
-    def _transact(self, work: Callable[[sqlite3.Connection], T], begin_by: float) -> T:
+    def _wake(self) -> None:
+        with self._lock:
+            if self._writing or not self._waiting:
+                return
+            try:
+                self._thread.submit(self._write_all)
+                self._writing = True
+            except RuntimeError as error:  # it was closed
+                for write in self._taken():
+                    write.error = error
+                    write.tell()
+
+    def _write_all(self) -> None:
+        """In the thread, until nothing waits."""
+        while True:
+            with self._lock:
+                writes = self._taken()
+                self._writing = bool(writes)
+            if not writes:
+                return
+            self._together(writes)
+            for loop in {write.told.get_loop() for write in writes}:
+                with suppress(RuntimeError):  # it has ended, and nobody waits
+                    loop.call_soon_threadsafe(_tell, [write for write in writes if write.told.get_loop() is loop])
+
+    def _taken(self) -> list[_Write]:
+        """The next ones whose callers still wait."""
+        taken: list[_Write] = []
+        while self._waiting and len(taken) < TOGETHER:
+            write = self._waiting.popleft()
+            if not write.told.done():
+                taken.append(write)
+        return taken
+
+    def _together(self, writes: list[_Write]) -> None:
         # A locked file must not make a queue in which each write waits for all before it to run out of patience.
-        if time.monotonic() > begin_by:
-            raise StoreError("the database is too busy")
-        self._same_file()
-        with self._writer as db:
-            db.execute("BEGIN IMMEDIATE")
-            return work(db)
+        now = time.monotonic()
+        for write in writes:
+            if now > write.begin_by:
+                write.error = StoreError("the database is too busy")
+        writes = [write for write in writes if write.error is None]
+        if not writes:
+            return
+        try:
+            self._same_file()
+            with self._writer as db:
+                db.execute("BEGIN IMMEDIATE")
+                for write in writes:
+                    _apart(db, write)
+        except Exception as error:  # none of them lasts
+            for write in writes:
+                write.error = write.error or StoreError(f"{type(error).__name__}: {error}")
 
     def _same_file(self) -> None:
         # What others revoke stands in the file of that name; one that was removed or replaced still opens and reads.
         if _file(self._path) != self._file:
             raise StoreError(f"{self._path} was replaced; start the gateway anew")
-
-
-class SqliteSql:
-    """A Sql. Its reads are those of the Database, done when they are awaited and not a moment later."""
-
-    def __init__(self, database: Database) -> None:
-        self._db = database
-
-    async def all(self, into: Callable[..., T], sql: str, *values: Value) -> list[T]:
-        return self._db.all(into, sql, *values)
-
-    async def one(self, into: Callable[..., T], sql: str, *values: Value) -> T | None:
-        return self._db.one(into, sql, *values)
-
-    async def change(self, sql: str, *values: Value) -> int:
-        return await self._db.change(sql, *values)
-
-    async def all_or_nothing(self, *statements: Statement) -> int:
-        return await self._db.write(lambda db: sum(db.execute(sql, values).rowcount for sql, values in statements))
-
-    async def close(self) -> None:
-        await self._db.close()
 
 
 def version_of(path: Path | str) -> int:
@@ -157,6 +234,22 @@ def version_of(path: Path | str) -> int:
             return int(version)
     except BROKEN as error:
         raise StoreError(f"{path}: {error}") from error
+
+
+def _apart(db: sqlite3.Connection, write: _Write) -> None:
+    """Raises what ended the whole transaction: a savepoint that is gone, such as after a disk ran full."""
+    db.execute("SAVEPOINT apart")
+    try:
+        write.result = write.work(db)
+    except Exception as error:
+        write.error = error
+        db.execute("ROLLBACK TO apart")
+    db.execute("RELEASE apart")
+
+
+def _tell(writes: Sequence[_Write]) -> None:
+    for write in writes:
+        write.tell()
 
 
 def _file(path: Path | str) -> tuple[int, int]:

@@ -1,15 +1,23 @@
 """One line of JSON for each event, and never a way to forge or to break one."""
 
+import asyncio
 import io
 import json
 import os
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from gateway.audit import Audit
+from gateway.audit import LONGEST, Audit
 from gateway.policy.facts import Reason
+from tests.support.coroutines import in_a_loop
 
 NOW = 1770091506.789
+ORDER = (
+    *("time", "event", "reason", "app", "routes", "subject", "session", "client", "method", "path", "request_id"),
+    *("max_age", "auth_time", "verifier", "credential", "held", "unmet"),
+)
 
 
 def written(**fields):
@@ -97,3 +105,70 @@ def test_a_closed_pipe_is_noted_once_and_stops_nothing(capsys):
 def test_an_odd_clock_stops_nothing(odd, capsys):
     written(now=odd)
     assert "audit log cannot be written" in capsys.readouterr().err
+
+
+@given(st.text(), st.text(), st.lists(st.text()), st.dictionaries(st.text(), st.sampled_from(Reason)))
+def test_every_value_is_read_back_as_it_was_said(subject, verifier, routes, unmet):
+    line = written(subject=subject, verifier=verifier, routes=routes, unmet=unmet, held=False, auth_time=-5)
+    assert line.endswith(b"\n") and all(0x20 <= byte < 0x7F for byte in line[:-1])
+    said = json.loads(line)
+    assert list(said) == [key for key in ORDER if key in said]
+    assert said.get("subject", "") == subject[:LONGEST] and said.get("verifier", "") == verifier
+    assert said.get("routes", []) == routes and said.get("unmet", {}) == unmet
+    assert said["held"] is False and said["auth_time"] == -5
+
+
+class Pipe(io.RawIOBase):
+    """Notes each write."""
+
+    def __init__(self):
+        self.writes = []
+
+    def write(self, data):
+        self.writes.append(bytes(data))
+        return len(data)
+
+
+def say(audit, *names):
+    for name in names:
+        audit.write("decision", now=NOW, reason=Reason.FRESH, subject=name)
+
+
+def subjects(writes):
+    return [json.loads(line)["subject"] for line in b"".join(writes).splitlines()]
+
+
+@in_a_loop
+async def test_lines_of_one_turn_leave_together_at_its_end_and_in_their_order():
+    pipe = Pipe()
+    audit = Audit(pipe)
+    say(audit, "ada", "bob")
+    assert pipe.writes == []
+    await asyncio.sleep(0)
+    assert len(pipe.writes) == 1 and subjects(pipe.writes) == ["ada", "bob"]
+    say(audit, "cyd")
+    await asyncio.sleep(0)
+    assert len(pipe.writes) == 2 and subjects(pipe.writes) == ["ada", "bob", "cyd"]
+
+
+@in_a_loop
+async def test_however_many_lines_there_are_a_pipe_gets_whole_ones_in_pieces_that_it_takes_whole():
+    pipe = Pipe()
+    names = [f"{number}-{'a' * (number * 7 % 280)}" for number in range(200)]
+    say(Audit(pipe), *names)
+    await asyncio.sleep(0)
+    assert all(write.endswith(b"\n") and len(write) <= 4096 for write in pipe.writes)
+    assert subjects(pipe.writes) == names and 1 < len(pipe.writes) < 25
+
+
+@in_a_loop
+async def test_what_is_written_can_be_sent_off_at_once_and_leaves_once():
+    pipe = Pipe()
+    audit = Audit(pipe)
+    say(audit, "ada")
+    audit.flush()
+    assert subjects(pipe.writes) == ["ada"]
+    await asyncio.sleep(0)
+    say(audit, "bob")
+    await asyncio.sleep(0)
+    assert subjects(pipe.writes) == ["ada", "bob"]

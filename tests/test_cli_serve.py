@@ -1,6 +1,8 @@
 """What `gateway serve` tells its operator on standard error; standard output is the audit log's."""
 
+import os
 import signal
+import subprocess
 import sys
 import time
 import tomllib
@@ -58,3 +60,34 @@ def test_it_says_which_version_it_is(capsys):
         assert end.code == 0
     project = tomllib.loads((Path(__file__).parents[1] / "pyproject.toml").read_text())["project"]
     assert capsys.readouterr().out == f"gateway {project['version']}\n"
+
+
+HERE = os.environ | {"PYTHONPATH": str(Path(__file__).parents[1])}
+NOT_YET = ("webauthn", "OpenSSL", "httpx", "segno", "prometheus_client", "redis", "asyncpg", "gateway.cli_people")
+
+
+def test_what_no_request_has_needed_is_not_carried(tmp_path):
+    write_config(tmp_path, free_port(), ROUTES.format(port=free_port()))
+    code = f"""
+import asyncio, sys
+from pathlib import Path
+from gateway import cli
+from gateway.app import Gateway
+
+async def main():
+    Gateway(Path("routes.toml"))
+
+asyncio.run(main())
+print([name for name in {NOT_YET} if name in sys.modules])
+"""
+    ran = subprocess.run(
+        [sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, env=HERE, timeout=60
+    )
+    assert ran.stdout == "[]\n", ran.stderr
+
+
+def test_a_worker_at_rest_is_small(tmp_path):
+    with gateway(tmp_path, ROUTES.format(port=free_port()), people={}) as gate:
+        status = Path(f"/proc/{gate.program.pid}/status").read_text()
+        (kib,) = [int(line.split()[1]) for line in status.splitlines() if line.startswith("VmRSS:")]
+    assert kib < 64 << 10  # about 59 MiB here; libraries and systems differ by a little

@@ -7,10 +7,13 @@ import json
 import os
 import sqlite3
 import stat
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -40,6 +43,13 @@ def database(path: Path) -> Iterator[Database]:
     opened = open_database(path)
     yield opened
     asyncio.run(opened.close())
+
+
+def add(text: str, db: sqlite3.Connection) -> int:
+    """How many there are by then."""
+    db.execute(ADD, (text,))
+    (count,) = db.execute("SELECT count(*) FROM notes").fetchone()
+    return int(count)
 
 
 @contextmanager
@@ -246,3 +256,145 @@ async def test_a_write_that_nobody_waits_for_any_more_is_no_failure_of_the_file(
 def test_reads_cannot_write(database: Database) -> None:
     with pytest.raises(StoreError, match="readonly"):
         database.all(str, "DELETE FROM notes RETURNING text")
+
+
+@contextmanager
+def counted(database: Database) -> Iterator[list[str]]:
+    """The statements that begin or end a transaction."""
+    seen: list[str] = []
+    database._writer.set_trace_callback(lambda sql: seen.append(sql) if sql in ("BEGIN IMMEDIATE", "COMMIT") else None)
+    yield seen
+    database._writer.set_trace_callback(None)
+
+
+@in_a_loop
+async def test_writes_that_wait_together_share_a_commit_and_each_has_its_own_result(database: Database) -> None:
+    with counted(database) as seen:
+        results = await asyncio.gather(*(database.write(partial(add, f"{number}")) for number in range(50)))
+    assert results == list(range(2, 52))
+    assert seen == ["BEGIN IMMEDIATE", "COMMIT"]
+    assert database.all(str, TEXTS) == ["a", *map(str, range(50))]
+
+
+@in_a_loop
+async def test_more_writes_than_go_together_are_all_written(database: Database) -> None:
+    count = 3 * sqlite.TOGETHER + 1
+    with counted(database) as seen:
+        results = await asyncio.gather(*(database.write(partial(add, "b")) for _ in range(count)))
+    assert results == list(range(2, count + 2))
+    assert seen == ["BEGIN IMMEDIATE", "COMMIT"] * 4
+
+
+@pytest.mark.parametrize("error", [KeyError("x"), sqlite3.IntegrityError("y"), RuntimeError("z"), StoreError("w")])
+@in_a_loop
+async def test_one_that_fails_takes_back_its_own_and_no_others(database: Database, error: Exception) -> None:
+    def half(db: sqlite3.Connection) -> None:
+        add("half", db)
+        raise error
+
+    writes = [partial(add, "b"), half, partial(add, "c"), half, partial(add, "d")]
+    results = await asyncio.gather(*map(database.write, writes), return_exceptions=True)
+    assert [type(result) for result in results] == [int, StoreError, int, StoreError, int]
+    assert database.all(str, TEXTS) == ["a", "b", "c", "d"]
+
+
+@in_a_loop
+async def test_where_the_transaction_itself_ends_nobody_is_told_that_it_was_written(database: Database) -> None:
+    def ends(db: sqlite3.Connection) -> None:
+        db.execute("ROLLBACK")  # as SQLite does by itself when a disk is full
+        raise sqlite3.OperationalError("database or disk is full")
+
+    writes = [partial(add, "b"), ends, partial(add, "c")]
+    results = await asyncio.gather(*map(database.write, writes), return_exceptions=True)
+    assert [type(result) for result in results] == [StoreError] * 3
+    assert database.all(str, TEXTS) == ["a"]
+    assert await database.write(partial(add, "d")) == 2
+
+
+@in_a_loop
+async def test_nobody_hears_of_a_result_before_everybody_can_read_it(database: Database, path: Path) -> None:
+    async def written(number: int) -> bool:
+        await database.write(partial(add, f"{number}"))
+        with closing(sqlite3.connect(path)) as other:
+            return other.execute("SELECT 1 FROM notes WHERE text = ?", (f"{number}",)).fetchone() is not None
+
+    assert all(await asyncio.gather(*map(written, range(30))))
+
+
+@in_a_loop
+async def test_one_that_nobody_waits_for_any_more_is_not_begun(database: Database, path: Path) -> None:
+    with locked(path):
+        first = asyncio.ensure_future(database.change(ADD, "b"))
+        await asyncio.sleep(0.05)  # the thread waits for the lock by then
+        others = [asyncio.ensure_future(database.change(ADD, "c")) for _ in range(2 * sqlite.TOGETHER)]
+        last = asyncio.ensure_future(database.change(ADD, "d"))
+        await asyncio.sleep(0)
+        for other in others:
+            other.cancel()
+        await asyncio.sleep(0)
+    assert await first == await last == 1
+    assert database.all(str, TEXTS) == ["a", "b", "d"]
+
+
+KILLED = """
+import asyncio, os, sqlite3, sys
+from gateway.sqlite import Database
+from tests.test_sqlite import ADD, FIRST
+
+async def main():
+    database = Database(sys.argv[1], (FIRST,), synchronous="NORMAL")
+    async def one(n):
+        await database.change(ADD, f"{n}")
+        os.write(1, f"{n}\\n".encode())
+        if n == 700:
+            os.kill(os.getpid(), 9)
+    await asyncio.gather(*map(one, range(2000)))
+
+asyncio.run(main())
+"""
+
+
+def test_what_was_told_to_be_written_outlives_the_process(path: Path) -> None:
+    done = subprocess.run([sys.executable, "-c", KILLED, str(path)], capture_output=True, timeout=60, check=False)
+    assert done.returncode == -9, done.stderr
+    told = done.stdout.decode().split()
+    with closing(sqlite3.connect(path)) as db:
+        kept = {text for (text,) in db.execute(TEXTS)}
+    assert len(told) > 600 and kept.issuperset(told)
+
+
+READS = ((str, TEXTS, ()), (int, "SELECT count(*) FROM notes WHERE text = ?", ("b",)))
+
+
+@in_a_loop
+async def test_a_file_is_not_read_again_until_somebody_has_written(database: Database, path: Path) -> None:
+    asked: list[str] = []
+    database._reader.set_trace_callback(asked.append)
+    for _ in range(3):
+        assert database.several(*READS) == [["a"], [0]]
+    assert sum("notes" in sql for sql in asked) == 2
+    await database.change(ADD, "b")
+    assert database.several(*READS) == [["a", "b"], [1]]
+    with closing(sqlite3.connect(path, isolation_level=None)) as other:  # as another process does
+        other.execute("UPDATE notes SET text = 'c'")
+        assert database.several(*READS) == [["c", "c"], [0]]
+        other.execute("BEGIN IMMEDIATE")
+        other.execute("DELETE FROM notes")
+        assert database.several(*READS) == [["c", "c"], [0]]
+        other.execute("COMMIT")
+    assert database.several(*READS) == [[], [0]]
+
+
+@in_a_loop
+async def test_what_is_not_there_is_not_remembered(database: Database) -> None:
+    for number in range(10):
+        assert database.several((str, "SELECT text FROM notes WHERE text = ?", (f"nobody-{number}",))) == [[]]
+    assert database._known == {}
+
+
+def test_what_is_remembered_of_a_file_that_was_replaced_is_a_store_error(database: Database, path: Path) -> None:
+    assert database.several(*READS) == [["a"], [0]]
+    path.rename(path.with_suffix(".old"))
+    path.write_bytes(path.with_suffix(".old").read_bytes())
+    with pytest.raises(StoreError, match="replaced"):
+        database.several(*READS)

@@ -31,6 +31,7 @@ class Keyring:
             raise ValueError(f"a secret needs at least {SHORTEST} bytes")
         self._secrets = tuple(secrets)
         self._derived: dict[str, list[bytes]] = {}
+        self._ciphers: dict[str, list[AESGCM]] = {}
 
     def keys(self, purpose: str) -> list[bytes]:
         """32 bytes for each secret, the one to sign with first."""
@@ -57,16 +58,21 @@ class Keyring:
     def seal(self, purpose: str, plaintext: bytes, bound_to: bytes) -> bytes:
         """AES-256-GCM: opens only with the same purpose and the same `bound_to`."""
         nonce = os.urandom(NONCE)
-        return nonce + AESGCM(self.keys(purpose)[0]).encrypt(nonce, plaintext, bound_to)
+        return nonce + self._sealing(purpose)[0].encrypt(nonce, plaintext, bound_to)
 
     def open(self, purpose: str, sealed: bytes, bound_to: bytes) -> bytes | None:
         """The plaintext, or None if it was not sealed by us for exactly this."""
-        for key in self.keys(purpose):
+        for cipher in self._sealing(purpose):
             try:
-                return AESGCM(key).decrypt(sealed[:NONCE], sealed[NONCE:], bound_to)
+                return cipher.decrypt(sealed[:NONCE], sealed[NONCE:], bound_to)
             except (InvalidTag, ValueError):
                 continue
         return None
+
+    def _sealing(self, purpose: str) -> list[AESGCM]:
+        if purpose not in self._ciphers:
+            self._ciphers[purpose] = [AESGCM(key) for key in self.keys(purpose)]
+        return self._ciphers[purpose]
 
 
 def _mac(key: bytes, parts: tuple[bytes, ...]) -> str:

@@ -26,7 +26,8 @@ class SqlPeople:
         return await self._sql.change(ADD, *values) == 1
 
     async def get(self, subject: str) -> Person | None:
-        return await self._sql.one(_person, GET, subject)
+        (found,) = await self._sql.several((_person, GET, (subject,)))
+        return next(iter(found), None)
 
     async def list(self) -> list[Person]:
         return await self._sql.all(_person, LIST)

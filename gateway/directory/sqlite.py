@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any, TypeVar
 
 from gateway.directory.base import Directory
 from gateway.directory.schema import SQLITE, spelled
 from gateway.directory.sql import directory_on
-from gateway.sql import Migration
-from gateway.sqlite import Database, SqliteSql, version_of
+from gateway.sql import Migration, Read, Statement, Value
+from gateway.sqlite import Database, version_of
 from gateway.timing import Timed, untimed
 
 SCHEMA = spelled(SQLITE)
+
+T = TypeVar("T")
 
 
 def open_directory(
@@ -31,3 +34,28 @@ async def migrate(path: Path | str, *, dry: bool) -> Migration:
     if not dry or migration.found > migration.newest:  # which it refuses to open
         await open_directory(path).life.close()
     return migration
+
+
+class SqliteSql:
+    """A Sql. Its reads are those of the Database, done when they are awaited and not a moment later."""
+
+    def __init__(self, database: Database) -> None:
+        self._db = database
+
+    async def all(self, into: Callable[..., T], sql: str, *values: Value) -> list[T]:
+        return self._db.all(into, sql, *values)
+
+    async def one(self, into: Callable[..., T], sql: str, *values: Value) -> T | None:
+        return self._db.one(into, sql, *values)
+
+    async def several(self, *reads: Read) -> list[list[Any]]:
+        return self._db.several(*reads)
+
+    async def change(self, sql: str, *values: Value) -> int:
+        return await self._db.change(sql, *values)
+
+    async def all_or_nothing(self, *statements: Statement) -> int:
+        return await self._db.write(lambda db: sum(db.execute(sql, values).rowcount for sql, values in statements))
+
+    async def close(self) -> None:
+        await self._db.close()

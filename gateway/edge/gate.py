@@ -70,16 +70,18 @@ class Visit:
         """One line of the audit log about this visit, and counted; never a query value, a body or a cookie (law 5)."""
         routes, verifier = more.get("routes", ()), more.get("verifier", "")
         self.gate.counts.noted(event, reason, routes, verifier, own_login=self.gate.applogin is not None)
-        session = self.found.session if self.found is not None else None
-        told = {"subject": session.subject, "session": session.ref} if session else {}
+        request = self.request
+        if self.found is not None:
+            more.setdefault("subject", self.found.session.subject)
+            more.setdefault("session", self.found.session.ref)
         self.gate.audit.write(
             event,
-            now=self.request.now,
+            now=request.now,
             reason=reason,
             app=self.gate.app.name,
-            client=self.request.client,
-            method=self.request.method,
-            path=self.request.path.decode("latin-1"),
-            request_id=self.request.id,
-            **(told | more),
+            client=request.client,
+            method=request.method,
+            path=request.path.decode("latin-1"),
+            request_id=request.id,
+            **more,
         )

@@ -54,7 +54,7 @@ class Place(NamedTuple):
 def where(gate: Gate, request: Request) -> Place:
     """Found out before the session is read: what is sensitive is never answered from what was read a moment ago."""
     seen = everywhere(request.path, request.values(b"destination"))
-    ours = any(each.startswith("/.gateway/") or each == "/.gateway" for each in seen)
+    ours = any([each.startswith("/.gateway") and each[9:10] in ("/", "") for each in seen])
     return Place(seen, gate.table.match(request, seen), ours)
 
 
@@ -161,9 +161,12 @@ class Gatekeeper:
         routes = place.match.routes
         if place.match.undecided:
             routes = gate.table.settle(place.match, request, await body.whole(gate.inspect_max))
-        enforced = any(not route.report for route in routes)
-        open_ = gate.applogin is not None or gate.public.match_all(place.readings)
-        anyone = session is None and open_ and not place.hosted
+        enforced = any([not route.report for route in routes])
+        anyone = (
+            session is None
+            and not place.hosted
+            and (gate.applogin is not None or gate.public.match_all(place.readings))
+        )
         if visit.store_down and (enforced or not anyone):
             return Refuse(Reason.STORE_DOWN, routes)
         if session is not None and session.superseded and place.hosted:
@@ -231,8 +234,7 @@ def passable(gate: Gate, request: Request, decision: Forward) -> bool:
 def noted(visit: Visit, decision: Forward) -> None:
     """What passed on a sensitive route; challenges and refusals note themselves."""
     routes = [route.name for route in decision.routes]
-    unmet = dict(decision.unmet)
-    visit.note("decision", decision.reason, routes=routes, auth_time=decision.auth_time, unmet=unmet)
+    visit.note("decision", decision.reason, routes=routes, auth_time=decision.auth_time, unmet=decision.unmet)
 
 
 async def nothing() -> Any:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
+from pkgutil import resolve_name
 
-import segno
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from jinja2 import DictLoader, Environment, StrictUndefined
 
 from gateway.edge.languages import LANGUAGES, Language, choose
 from gateway.edge.static import address
@@ -30,11 +30,11 @@ PAGE_HEADERS = (
 
 
 class Renderer:
-    """Templates are compiled once, at start."""
+    """Templates are read at start, and each is compiled once, for the first page that needs it."""
 
     def __init__(self) -> None:
         environment = Environment(
-            loader=FileSystemLoader(TEMPLATES),
+            loader=DictLoader({file.name: file.read_text("utf-8") for file in TEMPLATES.iterdir()}),
             autoescape=True,
             undefined=StrictUndefined,
             trim_blocks=True,
@@ -46,16 +46,17 @@ class Renderer:
             "moment": partial(datetime.fromtimestamp, tz=UTC),
             "qr": qr,
         }
-        self._templates = {name: environment.get_template(name) for name in environment.list_templates()}
+        self._environment = environment
         self._languages = {tag: Language(tag) for tag in LANGUAGES}
 
     def page(self, view: View, *, languages: str) -> bytes:
         """HTML in UTF-8. `languages` is the Accept-Language field, "" where there is none."""
         language = self._languages[choose(languages)]
-        template = self._templates[view.template]
+        template = self._environment.get_template(view.template)
         return template.render(view=view, language=language, _=language.say, ngettext=language.count).encode()
 
 
 def qr(text: str) -> str:
     """A QR code (ISO/IEC 18004) as the address of an image, dark on light whatever the page's colours are."""
-    return segno.make(text, micro=False).svg_data_uri(border=4, dark="#000", light="#fff", scale=5)
+    drawn = resolve_name("segno:make")(text, micro=False)  # loaded by the first one that is asked for
+    return str(drawn.svg_data_uri(border=4, dark="#000", light="#fff", scale=5))

@@ -29,6 +29,17 @@ Inside = Callable[[list[Pair]], Awaitable[None]]
 """Takes the cookies of a session while it lasts."""
 
 
+def open_identity(login: Login, *, upstream: str, origin: str, connect: float, first_byte: float) -> AppIdentity:
+    """Asks for no longer than the app may take for people, in seconds: somebody waits meanwhile."""
+    usual = DEADLINES
+    deadlines = Deadlines(
+        connect=connect,
+        answer=min(usual.answer, first_byte),
+        conversation=min(usual.conversation, 2 * first_byte),
+    )
+    return AppIdentity(login, upstream=upstream, origin=origin, deadlines=deadlines)
+
+
 class AppIdentity:
     """One app. `upstream` is where it listens, "http://127.0.0.1:9000"; `origin` how people reach it,
     "https://notes.example.com"."""

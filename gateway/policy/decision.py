@@ -6,7 +6,7 @@ is as old as its oldest member. Every route that matches must be satisfied: ther
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from gateway.policy.facts import AuthEvent, Challenge, Decision, Forward, Reason, Requirement, Route, Session
@@ -37,7 +37,7 @@ def newest(events: Iterable[AuthEvent], now: int) -> dict[str, int]:
 def assess(requirement: Requirement, events: Iterable[AuthEvent], now: int) -> Assessment:
     """Whether any one combination of `requirement` is fresh."""
     times = newest(events, now)
-    oldest = [min(times[name] for name in every) for every in requirement.verify if every <= times.keys()]
+    oldest = [min(map(times.__getitem__, every)) for every in requirement.verify if every <= times.keys()]
     if not oldest:
         return Assessment(Reason.WEAK, None)
     best = max(oldest)
@@ -53,7 +53,7 @@ def judge(route: Route, session: Session, own: Sequence[AuthEvent], now: int) ->
     """One route. `own` are the proofs given for this very request, in its confirmation."""
     requirement = route.requirement
     if not by_itself(requirement):
-        return assess(requirement, (*session.events, *own), now)
+        return assess(requirement, (*session.events, *own) if own else session.events, now)
     found = assess(Requirement(requirement.verify, requirement.max_age or OWN_AGE), own, now)
     return found if found.reason is Reason.FRESH else Assessment(Reason.ONCE, found.auth_time)
 
@@ -63,26 +63,33 @@ def latest(session: Session) -> int:
     return max((event.auth_time for event in session.events), default=session.signed_in_at)
 
 
+def _known(session: Session | None) -> int | None:
+    return latest(session) if session else None
+
+
 def decide(routes: Sequence[Route], session: Session | None, now: int, own: Sequence[AuthEvent] = ()) -> Decision:
     """Forward or Challenge. `routes` are all that matched, `session` is alive or None."""
-    known = latest(session) if session else None
     if not routes:
-        return Forward(Reason.OPEN, auth_time=known)
-    enforced = tuple(route for route in routes if not route.report)
+        return Forward(Reason.OPEN, auth_time=_known(session))
     if session is None or session.superseded:
+        enforced = tuple(route for route in routes if not route.report)
         why = Reason.SUPERSEDED if session else Reason.ANONYMOUS
         unmet = dict.fromkeys((route.name for route in routes if route.report), why)
-        return challenge(why, enforced, None) if enforced else Forward(Reason.REPORT, tuple(routes), known, unmet)
-    found = {route.name: judge(route, session, own, now) for route in routes}
-    unmet = {name: each.reason for name, each in found.items() if each.reason is not Reason.FRESH}
-    open_ = tuple(route for route in enforced if route.name in unmet)
-    if open_:
-        times = [each for each in (found[route.name].auth_time for route in open_) if each is not None]
-        return challenge(unmet[open_[0].name], open_, min(times, default=None))
-    if unmet:
-        return Forward(Reason.REPORT, tuple(routes), known, unmet)
-    satisfied = [each.auth_time for each in found.values() if each.auth_time is not None]
-    return Forward(Reason.FRESH, tuple(routes), min(satisfied))
+        return challenge(why, enforced, None) if enforced else _reported(routes, session, unmet)
+    found = [(route, judge(route, session, own, now)) for route in routes]
+    unmet = {route.name: each.reason for route, each in found if each.reason is not Reason.FRESH}
+    if not unmet:
+        satisfied = [each.auth_time for _, each in found if each.auth_time is not None]
+        return Forward(Reason.FRESH, tuple(routes), min(satisfied))
+    open_ = [(route, each) for route, each in found if not route.report and route.name in unmet]
+    if not open_:
+        return _reported(routes, session, unmet)
+    times = [each.auth_time for _, each in open_ if each.auth_time is not None]
+    return challenge(open_[0][1].reason, tuple(route for route, _ in open_), min(times, default=None))
+
+
+def _reported(routes: Sequence[Route], session: Session | None, unmet: Mapping[str, Reason]) -> Forward:
+    return Forward(Reason.REPORT, tuple(routes), _known(session), unmet)
 
 
 def challenge(reason: Reason, routes: tuple[Route, ...], auth_time: int | None) -> Challenge:

@@ -8,8 +8,8 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from functools import lru_cache
+from typing import NamedTuple
 
 from gateway.policy.facts import Condition, Request
 from gateway.policy.forms import Body, Field, Media, has_body, in_body, in_cookies, in_query, keys, media
@@ -22,6 +22,9 @@ OVERRIDING = ("_method", "x-http-method-override")
 
 CARRIERS = frozenset({Media.URLENCODED, Media.MULTIPART, Media.JSON, Media.UNCLEAR})
 """Bodies in which frameworks look for them."""
+
+AS_SENT = {each: frozenset({each}) for each in ("GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")}
+NOTHING: frozenset[str] = frozenset()
 
 NOT = "!"
 """Before a value: any other than that."""
@@ -36,8 +39,7 @@ _TYPE_ENDS = re.compile("[; ]")
 _CAMEL = re.compile(r"(?<=[a-z])(?=[A-Z])")
 
 
-@dataclass(frozen=True, slots=True)
-class Said:
+class Said(NamedTuple):
     """A request, taken apart. `methods` are those it is judged as, upper case."""
 
     request: Request
@@ -62,7 +64,10 @@ def hear_out(request: Request, body: bytes | None) -> Said:
 
 def _sent(request: Request, query: Sequence[Field]) -> frozenset[str]:
     """As sent and as overridden; HEAD is judged like GET."""
-    methods = frozenset({request.method.upper()}) | _header_overrides(request) | _methods(query)
+    overridden = _header_overrides(request) | _methods(query)
+    if not overridden and request.method in AS_SENT:
+        return AS_SENT[request.method]
+    methods = frozenset({request.method.upper()}) | overridden
     return methods | {"GET"} if "HEAD" in methods else methods
 
 
@@ -72,7 +77,10 @@ def overrides(request: Request) -> frozenset[str]:
 
 
 def _header_overrides(request: Request) -> frozenset[str]:
-    said = [text(value) for name, value in request.headers if fold_name(name) in OVERRIDES]
+    # Each of them has that word in it, whatever is folded.
+    said = [text(value) for name, value in request.headers if b"method" in name and fold_name(name) in OVERRIDES]
+    if not said:
+        return NOTHING
     return frozenset(each.strip().upper() for value in said for each in value.split(",")) - {""}
 
 
@@ -84,6 +92,8 @@ def body_overrides(request: Request, body: bytes) -> frozenset[str]:
 
 def _methods(fields: Iterable[Field]) -> frozenset[str]:
     said = list(fields)
+    if not said:
+        return NOTHING
     values = (value for name in OVERRIDING for value in _values(said, name))
     return frozenset(_spelled(value).upper() for value in values) - {""}
 

@@ -63,7 +63,7 @@ def keys(name: str) -> tuple[str, ...]:
 
 def in_query(request: Request) -> list[Field]:
     """All pairs of the query, and of what becomes one where a server rewrites the path and decodes its `%3F`."""
-    fields = list(_pairs(request.query))
+    fields = list(_pairs(request.query)) if request.query else []
     if b"%" in request.path:
         hidden = unquoted(unquoted(request.path)).partition(b"?")[2]
         fields += (field._replace(bare=True) for field in _pairs(hidden))

@@ -40,8 +40,17 @@ _OWN_NAME = re.compile(_OWN, re.IGNORECASE)
 _TOKEN = re.compile(rb"[A-Za-z0-9._~+/=-]+")
 
 
+LONGEST_KNOWN = 64
+"""Bytes: a cache of names must not become a store for clients."""
+
+
 def fold(name: bytes) -> bytes:
     """The name as the most forgiving app reads it: lower case, everything but letters and digits a hyphen."""
+    return _folded(name) if len(name) <= LONGEST_KNOWN else _folded.__wrapped__(name)
+
+
+@lru_cache(4096)
+def _folded(name: bytes) -> bytes:
     return _NOT_PLAIN.sub(b"-", name.lower())
 
 
@@ -86,7 +95,7 @@ def passing(headers: Headers, strip: frozenset[bytes]) -> list[Field]:
     fields: list[Field] = []
     for field in headers:
         name = field[0]
-        if len(name) > 64:  # a cache of names must not become a store for clients
+        if len(name) > LONGEST_KNOWN:
             if _folded_if_passing.__wrapped__(name) not in strip:
                 fields.append(field)
         elif name == b"cookie":

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
+from functools import lru_cache
 from itertools import pairwise
 from typing import Generic, TypeVar
 
@@ -23,6 +24,7 @@ _INDEX = re.compile(r"(?:index|default)\.[^/*]+")
 _SCRIPT = re.compile(r"([^*]+)\.(?:php|aspx?|jsp|cgi|pl|py|cfm)")
 
 
+@lru_cache(4096)  # patterns are the operator's, and each is compared with every other
 def compile(pattern: str) -> Pattern:
     """The segments of `pattern`, folded as readings are. Raises ValueError with what to write instead."""
     if not pattern.startswith("/"):

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
+from functools import lru_cache
 from typing import NamedTuple
 
 from gateway.policy.facts import Request, Route
@@ -31,10 +32,23 @@ class Match(NamedTuple):
 NONE = Match(())
 
 
+MANY = 1024
+FEW = 4
+LONGEST = 256
+"""Paths whose routes are remembered, the readings of one and their characters: clients choose all of them."""
+
+
 class _Entry(NamedTuple):
     number: int
     route: Route
     excepts: PathSet
+
+
+class _Found(NamedTuple):
+    """What is on a path. `match` is known where the path alone decides."""
+
+    routes: tuple[Route, ...]
+    match: Match | None
 
 
 class RouteTable:
@@ -46,14 +60,16 @@ class RouteTable:
         for entry in self._entries:
             for pattern in spellings(compile(entry.route.path)):
                 self._tree.add(pattern, entry)
+        self._known = lru_cache(MANY)(self._look_up)
 
     def match(self, request: Request, readings: frozenset[str]) -> Match:
         """The routes of a request whose body has not been read."""
-        found = self._on(readings)
-        if not found:
-            return NONE
+        short = len(readings) <= FEW and sum(map(len, readings)) <= LONGEST
+        found = self._known(readings) if short else self._look_up(readings)
+        if found.match is not None:
+            return found.match
         said = hear(request)
-        verdicts = [(route, judge(route, said)) for route in found]
+        verdicts = [(route, judge(route, said)) for route in found.routes]
         return Match(
             tuple(route for route, verdict in verdicts if verdict),
             tuple(route for route, verdict in verdicts if verdict is None),
@@ -69,6 +85,13 @@ class RouteTable:
         found = {route.name for route in match.undecided if judge(route, said)}
         found.update(route.name for route in match.routes)
         return tuple(entry.route for entry in self._entries if entry.route.name in found)
+
+    def _look_up(self, readings: frozenset[str]) -> _Found:
+        routes = tuple(self._on(readings))
+        if not routes:
+            return _Found((), NONE)
+        whatever = all(route.methods is None and not route.conditions for route in routes)
+        return _Found(routes, Match(routes) if whatever else None)
 
     def _on(self, readings: frozenset[str]) -> Sequence[Route]:
         """The routes whose path it is, for at least one reading."""

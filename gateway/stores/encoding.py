@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
-from dataclasses import asdict
+from dataclasses import asdict, fields
 
 from gateway.policy.facts import AuthEvent, Confirmation, Session
 
@@ -38,9 +38,13 @@ def session_of(text: str | bytes, last_seen: int, *, superseded: bool) -> Sessio
     return Session(**fields, last_seen=last_seen, events=events, superseded=superseded)
 
 
+_CONFIRMATION = tuple(field.name for field in fields(Confirmation))
+
+
 def confirmation_text(confirmation: Confirmation) -> str:
     """What `confirmation_of` reads."""
-    return json.dumps(asdict(confirmation))
+    said = {name: getattr(confirmation, name) for name in _CONFIRMATION}
+    return json.dumps(said | {"events": [asdict(event) for event in confirmation.events]})
 
 
 def confirmation_of(text: str) -> Confirmation:

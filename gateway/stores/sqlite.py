@@ -18,6 +18,7 @@ from gateway.timing import Timed, untimed
 VERSIONS = (
     (*sqlite_sessions.SCHEMA, *sqlite_confirmations.SCHEMA, *sqlite_throttle.SCHEMA, *sqlite_once.SCHEMA),
     sqlite_confirmations.SECOND,
+    sqlite_confirmations.THIRD,
 )  # fmt: skip
 
 EXPIRED = (

@@ -46,9 +46,25 @@ SECOND = (
 )
 """What the second version of the file adds."""
 
+THIRD = (
+    "CREATE TABLE held_total (bytes INTEGER NOT NULL) STRICT",
+    "INSERT INTO held_total SELECT coalesce(sum(size), 0) FROM confirmations",
+    """
+    CREATE TRIGGER confirmation_kept AFTER INSERT ON confirmations WHEN NEW.size IS NOT NULL
+    BEGIN UPDATE held_total SET bytes = bytes + NEW.size; END
+    """,
+    """
+    CREATE TRIGGER confirmation_gone AFTER DELETE ON confirmations WHEN OLD.size IS NOT NULL
+    BEGIN UPDATE held_total SET bytes = bytes - OLD.size; END
+    """,
+)
+"""And the third: what all of them hold, so that it need not be added up each time. What has expired is still in it."""
+
 OF_SESSION = """
-    SELECT count(*), count(size), coalesce(sum(size), 0) FROM confirmations
-    WHERE session = ? AND expires_at > ? AND id <> ?
+    SELECT
+        count(*), count(size), coalesce(sum(size), 0), (SELECT bytes FROM held_total),
+        EXISTS (SELECT 1 FROM confirmations WHERE id = ?) OR EXISTS (SELECT 1 FROM claimed WHERE id = ?)
+    FROM confirmations WHERE session = ? AND expires_at > ? AND id <> ?
 """
 HELD_BY_ALL = "SELECT coalesce(sum(size), 0) FROM confirmations WHERE expires_at > ? AND id <> ?"
 PUT = "INSERT INTO confirmations (id, session, expires_at, version, ticket, size, facts) VALUES (?, ?, ?, ?, ?, ?, ?)"
@@ -103,11 +119,20 @@ class SqliteConfirmations:
 
 
 def _put(db: sqlite3.Connection, confirmation: Confirmation, sealed: bytes | None, limits: HoldLimits) -> bool:
-    if not _fits(db, confirmation, sealed, limits):
+    id, others = confirmation.id, (confirmation.created_at, confirmation.id)
+    pending, held, held_bytes, total, known = db.execute(OF_SESSION, (id, id, confirmation.session, *others)).fetchone()
+    if pending >= limits.pending:
         return False
+    if sealed is not None:
+        if total + len(sealed) > limits.total_bytes:
+            (total,) = db.execute(HELD_BY_ALL, others).fetchone()
+        room = min(limits.session_bytes - held_bytes, limits.total_bytes - total)
+        if held >= limits.per_session or len(sealed) > room:
+            return False
     facts = confirmation_text(confirmation)
-    db.execute(FORGET, (confirmation.id,))
-    db.execute(UNCLAIM, (confirmation.id,))
+    if known:
+        db.execute(FORGET, (id,))
+        db.execute(UNCLAIM, (id,))
     db.execute(
         PUT,
         (
@@ -123,16 +148,6 @@ def _put(db: sqlite3.Connection, confirmation: Confirmation, sealed: bytes | Non
     if sealed is not None:
         db.execute(HOLD, (confirmation.id, sealed))
     return True
-
-
-def _fits(db: sqlite3.Connection, confirmation: Confirmation, sealed: bytes | None, limits: HoldLimits) -> bool:
-    others = (confirmation.created_at, confirmation.id)
-    pending, held, held_bytes = db.execute(OF_SESSION, (confirmation.session, *others)).fetchone()
-    if pending >= limits.pending or sealed is None:
-        return bool(pending < limits.pending)
-    (total_bytes,) = db.execute(HELD_BY_ALL, others).fetchone()
-    room = min(limits.session_bytes - held_bytes, limits.total_bytes - total_bytes)
-    return bool(held < limits.per_session and len(sealed) <= room)
 
 
 def _counted(requests: int, size: int) -> tuple[int, int]:

@@ -7,7 +7,7 @@ import time
 import pytest
 
 from gateway.policy.facts import Route
-from gateway.policy.routes import NONE, RouteTable, warnings
+from gateway.policy.routes import FEW, LONGEST, MANY, NONE, RouteTable, warnings
 from gateway.policy.target import ANYTHING, readings
 
 from .making import FORM, condition, request, route
@@ -231,3 +231,32 @@ def test_routes_that_do_nothing_are_told_of(routes: list[Route], warned: list[tu
     found = list(warnings(routes))
     assert [name for name, _ in found] == [name for name, _ in warned]
     assert all(hint in text for (_, text), (_, hint) in zip(found, warned, strict=True))
+
+
+def test_what_is_remembered_of_a_path_decides_for_no_other_request() -> None:
+    table = RouteTable(ROUTES)
+    lines = [
+        "POST /account/email",
+        "GET /account/email",
+        "GET /account/delete",
+        "GET /old?do=profile",
+        "GET /old",
+        "GET /",
+    ]
+    first = [table.match(request(line), readings(request(line).path)) for line in lines]
+    for _ in range(3):
+        assert [table.match(request(line), readings(request(line).path)) for line in lines] == first
+    assert [[each.name for each in match.routes] for match in first] == [
+        ["change-email"], [], ["delete-account"], ["query"], [], []
+    ]  # fmt: skip
+    assert table.match(request("GET /none"), readings(b"/none")) is NONE
+
+
+def test_no_more_is_remembered_of_paths_than_clients_may_fill() -> None:
+    table = RouteTable(ROUTES)
+    for number in range(2 * MANY):
+        table.match(request("GET /"), frozenset({f"/{number}"}))
+    table.match(request("GET /"), frozenset({"/a", "/" + "b" * LONGEST}))
+    table.match(request("GET /"), frozenset(f"/{number}-a" for number in range(FEW + 1)))
+    known = table._known.cache_info()
+    assert known.currsize == MANY and known.misses == 2 * MANY

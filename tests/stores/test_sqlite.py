@@ -14,7 +14,8 @@ from gateway import sqlite
 from gateway.errors import StoreError
 from gateway.policy.facts import AuthEvent, Confirmation, Session
 from gateway.stores.base import HoldLimits, Limit, State
-from gateway.stores.sqlite import open_state
+from gateway.stores.sqlite import VERSIONS, open_state
+from gateway.stores.sqlite_confirmations import PUT
 
 NOW = 1_000_000
 ADA = Session("ref-a", "notes", "ada", NOW, NOW, (AuthEvent("password", NOW, ("pwd",)),))
@@ -56,6 +57,61 @@ async def test_what_is_held_now_is_counted_with_its_bytes(state: State) -> None:
     await state.confirmations.put(replace(ASKED, id="e"), None, HoldLimits())
     assert await state.confirmations.held(NOW + 99) == (2, 16)
     assert await state.confirmations.held(NOW + 100) == (0, 0)
+
+
+TOTAL = "SELECT bytes, (SELECT coalesce(sum(size), 0) FROM confirmations) FROM held_total"
+
+
+async def test_the_sum_of_what_is_held_follows_whatever_comes_and_goes(state: State, path: Path) -> None:
+    store = state.confirmations
+    for number in range(6):
+        asked = replace(ASKED, id=f"{number}", session=f"ref-{number}", expires_at=NOW + 100 + number)
+        assert await store.put(asked, bytes(10 + number), HoldLimits())
+    assert execute(path, TOTAL) == [(75, 75)]
+    assert await store.put(replace(ASKED, id="0"), bytes(100), HoldLimits())  # in place of the first
+    assert execute(path, TOTAL) == [(165, 165)]
+    assert await store.update(replace(ASKED, id="1", ticket="u"), NOW)
+    assert await store.claim("1", "u", NOW) is not None
+    await store.drop(id="2")
+    await store.drop(session="ref-3")
+    await store.put(replace(ASKED, id="n"), None, HoldLimits())
+    assert execute(path, TOTAL) == [(129, 129)]
+    await state.life.purge(NOW + 104)
+    assert execute(path, TOTAL) == [(15, 15)]
+
+
+async def test_what_has_expired_and_is_not_deleted_yet_takes_no_room(state: State, path: Path) -> None:
+    limits = HoldLimits(total_bytes=100)
+    assert await state.confirmations.put(replace(ASKED, id="old"), bytes(80), limits)
+    later = replace(ASKED, id="new", session="ref-b", created_at=NOW + 100, expires_at=NOW + 200)
+    assert not await state.confirmations.put(replace(later, created_at=NOW + 99), bytes(80), limits)
+    assert await state.confirmations.put(later, bytes(80), limits)
+    assert execute(path, TOTAL) == [(160, 160)]
+
+
+async def test_what_an_older_file_holds_is_added_up_once(path: Path) -> None:
+    older = sqlite.Database(path, VERSIONS[:2], synchronous="NORMAL")
+    for number in range(3):
+        await older.change(PUT, f"{number}", "ref", NOW, 0, "", 10 * number or None, "{}")
+    await older.close()
+    await open_state(path).life.close()
+    assert execute(path, TOTAL) == [(30, 30)]
+
+
+async def test_keeping_one_more_costs_the_same_however_many_there_are(state: State, path: Path) -> None:
+    execute(
+        path,
+        """
+        WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 50000)
+        INSERT INTO confirmations SELECT 'x' || i, 'ref-' || i, ?, 0, '', 10, '{}' FROM n
+        """,
+        NOW + 100,
+    )
+    database = state.confirmations._db
+    steps: list[int] = []
+    await database.write(lambda db: db.set_progress_handler(lambda: steps.append(1), 1000))
+    assert await state.confirmations.put(ASKED, b"sealed", HoldLimits())
+    assert len(steps) < 5  # thousands of steps; adding up 50,000 takes a few hundred thousand
 
 
 async def test_what_was_kept_is_there_after_a_restart(path: Path) -> None:
