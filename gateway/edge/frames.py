@@ -7,6 +7,9 @@ import os
 CLOSE = 8
 """The opcode of the last frame either side sends."""
 
+SHORT = tuple(0 if byte & 127 > 125 else 2 + (byte & 127) + (byte >> 7) * 4 for byte in range(256))
+"""By its second byte, how many bytes a frame has whose length stands there."""
+
 
 class Frames:
     """One direction, as far as it was passed on. Only heads are looked at, and at most part of one is kept.
@@ -14,26 +17,25 @@ class Frames:
     What makes no sense is for the two peers to find out. A frame of absurd length never ends: nothing of ours follows.
     """
 
-    __slots__ = ("_head", "_left", "closed", "passed")
+    __slots__ = ("_head", "_left", "closed", "passed", "whole")
 
     def __init__(self) -> None:
         self.passed = 0  # bytes
         self.closed = False  # a close frame was among them
+        self.whole = True  # the last frame is: another may follow here
         self._left = 0  # bytes of the frame under way that are still to come
         self._head = b""  # of the next one, as far as it is there
 
-    @property
-    def whole(self) -> bool:
-        """The last frame is: another may follow here."""
-        return not self._left and not self._head
-
     def feed(self, data: bytes) -> None:
         """These bytes come next."""
-        self.passed += len(data)
+        size = len(data)
+        self.passed += size
+        if self.whole and size > 1 and SHORT[data[1]] == size and data[0] & 15 != CLOSE:
+            return  # one short frame, as most are
         at = self._left
         if self._head:
             data, self._head = self._head + data, b""
-        size = len(data)
+            size = len(data)
         while at + 1 < size:
             second = data[at + 1]
             length = second & 127
@@ -51,6 +53,7 @@ class Frames:
             self._head, self._left = data[at:], 0
         else:
             self._left = at - size
+        self.whole = at == size
 
 
 def close_frame(code: int, reason: str, *, masked: bool) -> bytes:
