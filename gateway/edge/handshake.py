@@ -110,7 +110,8 @@ class _Asking(asyncio.Protocol):
         self._transport: asyncio.Transport = transport  # type: ignore[assignment]
 
     def data_received(self, data: bytes) -> None:
-        if self.answer.done():
+        if self.answer.done():  # reading was stopped, or it has nothing more to say
+            self._transport.abort()
             return
         self._size += len(data)
         try:

@@ -15,6 +15,7 @@ from gateway.edge.handshake import Opened, negotiated, proof
 from gateway.edge.refusals import Refusal
 from gateway.edge.tunnel import LINGER, RESTARTS, End, Tunnel
 from gateway.edge.worker import Worker
+from gateway.edge.writing import Outflow
 from gateway.errors import ClientGone, UpstreamBroken
 from gateway.policy.headers import Field
 
@@ -44,6 +45,8 @@ class WebSocketProtocol(asyncio.Protocol):
         self._body = b""
         self._answered = False
         self._refused: float | None = None  # since when
+        self._outflow = Outflow(self._loop.time())
+        self._written = transport.get_write_buffer_size()  # and what is said in place of a websocket
         self._tunnel: Tunnel | None = None
         worker.connections.add(self)  # type: ignore[arg-type]
         worker.websockets += 1
@@ -99,7 +102,7 @@ class WebSocketProtocol(asyncio.Protocol):
                 self._answered = True
                 fields = [*self.worker.default_headers, *self._start["headers"]]
                 fields += [(b"content-length", b"%d" % len(self._body)), (b"connection", b"close")]
-                self.transport.write(_head(self._start["status"], fields) + self._body)
+                self._say(_head(self._start["status"], fields) + self._body)
                 self.transport.close()
         else:
             raise RuntimeError(f"a websocket is opened by gateway.tunnel, not by {message['type']}")
@@ -120,8 +123,12 @@ class WebSocketProtocol(asyncio.Protocol):
             self._answered = True
             self._refused = self._loop.time()
             self._left.set()
-            self.transport.write(refusal.written(self.worker.default_headers))
+            self._say(refusal.written(self.worker.default_headers))
             self.transport.write_eof()
+
+    def _say(self, answer: bytes) -> None:
+        self._written += len(answer)
+        self.transport.write(answer)
 
     # what the transport calls, until it is joined
 
@@ -148,6 +155,8 @@ class WebSocketProtocol(asyncio.Protocol):
     def look(self, now: float) -> None:
         if self._tunnel is not None:
             self._tunnel.look(now, self.worker.limits.pause)
+        elif self._outflow.stalled(self.transport, self._written, now) > self.worker.limits.pause:
+            self.transport.abort()
         elif self._refused is not None and now - self._refused > LINGER:
             self.transport.abort()
 

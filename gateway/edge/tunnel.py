@@ -44,6 +44,7 @@ class End(asyncio.Protocol):
         self.over = False
         self._then = then
         self._outflow = Outflow(asyncio.get_running_loop().time())
+        self._before = transport.get_write_buffer_size()  # of what it was sent until now
 
     def join(self, tunnel: Tunnel, other: End) -> None:
         self._tunnel = tunnel
@@ -56,7 +57,7 @@ class End(asyncio.Protocol):
 
     def stalled(self, now: float) -> float:
         """For how many seconds it has taken nothing, though there is something."""
-        return self._outflow.stalled(self.transport, self._other.frames.passed, now)
+        return self._outflow.stalled(self.transport, self._before + self._other.frames.passed, now)
 
     def part(self, code: int, reason: str) -> None:
         """Tell it, if that can be done. Then it has to say goodbye, if it has not yet, and that is all."""

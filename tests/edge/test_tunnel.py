@@ -378,6 +378,22 @@ def test_what_no_frame_can_be_is_passed_on_and_ends_without_a_word() -> None:
         assert b"".join(arrived) == nonsense
 
 
+def test_a_client_that_does_not_take_a_refusal_does_not_keep_its_connection() -> None:
+    async def script(seen: Seen, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        head = await reader.readuntil(b"\r\n\r\n")
+        size = (1 << 20) - (1 << 10) if b"websocket" in head else 12 << 20
+        writer.write(b"HTTP/1.1 403 No\r\nContent-Length: %d\r\n\r\n" % size + bytes(size))
+        await reader.read()
+
+    with scripted(script) as upstream, gateway(upstream.url, limits=SHORT) as gate:
+        with socket.socket() as client:
+            client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+            client.connect(("127.0.0.1", gate.port))
+            client.sendall(HANDSHAKE + b"\r\n")
+            assert wait_until(lambda: gate.worker is not None and gate.worker.connections)
+            assert wait_until(lambda: gate.worker is not None and not gate.worker.connections)
+
+
 def test_a_client_that_leaves_in_the_middle_of_the_answer_leaves_nothing_behind() -> None:
     with app(echo) as upstream, gateway(upstream.url) as gate:
         for number in range(30):

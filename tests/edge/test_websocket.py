@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import ssl
 import threading
 import time
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -16,6 +18,7 @@ from websockets.http11 import Request, Response
 from websockets.sync.client import connect
 
 from tests.edge.servers import Gateway, Started, answering, gateway, on_a_loop, wait_until
+from tests.support.certificates import certificates
 from tests.support.raw import NoAnswer, Raw
 
 HANDSHAKE = (
@@ -210,6 +213,49 @@ def test_when_the_session_is_revoked_both_sides_are_closed_with_1008() -> None:
         assert closed.value.rcvd is not None
         assert closed.value.rcvd.code == 1008
         assert wait_until(lambda: codes == [1008])
+
+
+def test_an_app_behind_tls_is_joined_just_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    files = certificates(tmp_path / "tls")
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.load_cert_chain(files.cert, files.key)
+    monkeypatch.setenv("SSL_CERT_FILE", str(files.ca))
+    codes: list[int | None] = []
+
+    async def talk(socket: ServerConnection) -> None:
+        await socket.send("x" * 3_000_000)
+        with contextlib.suppress(ConnectionClosed):
+            await echo(socket)
+        codes.append(socket.close_code)
+
+    with app(talk, ssl=context) as url, gateway(url.replace("http", "https")) as gate:
+        with client(gate) as socket:
+            assert len(socket.recv(5)) == 3_000_000
+            socket.send(b"y" * 3_000_000)
+            assert len(socket.recv(5)) == 3_000_000
+            socket.close(4321)
+        assert wait_until(lambda: codes == [4321])
+        with client(gate) as socket:
+            assert len(socket.recv(5)) == 3_000_000
+            gate.revoke()
+            with pytest.raises(ConnectionClosed) as closed:
+                socket.recv(5)
+            assert closed.value.rcvd is not None and closed.value.rcvd.code == 1008
+        assert wait_until(lambda: codes == [4321, 1008])
+        assert gate.worker is not None
+        assert wait_until(lambda: gate.worker is not None and not gate.worker.tasks)
+
+
+def test_an_extension_is_agreed_on_between_client_and_app() -> None:
+    with app() as url, gateway(url) as gate:
+        with connect(f"ws://127.0.0.1:{gate.port}/ws", compression="deflate", close_timeout=2) as socket:
+            assert [extension.name for extension in socket.protocol.extensions] == ["permessage-deflate"]
+            socket.send("a" * 1000)
+            assert socket.recv(5) == "a" * 1000
+            gate.revoke()
+            with pytest.raises(ConnectionClosed) as closed:
+                socket.recv(5)
+            assert closed.value.rcvd is not None and closed.value.rcvd.code == 1008
 
 
 def test_a_slow_reader_slows_the_sender_down() -> None:

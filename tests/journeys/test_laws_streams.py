@@ -7,6 +7,7 @@ import re
 import threading
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from websockets.asyncio.server import ServerConnection, serve
@@ -79,7 +80,7 @@ def sockets() -> Iterator[str]:
             await socket.send(message)
 
     async def run(stop: asyncio.Event) -> None:
-        async with serve(echo, "127.0.0.1", 0, close_timeout=1) as server:
+        async with serve(echo, "127.0.0.1", 0, close_timeout=1, max_size=None) as server:
             port.append(next(iter(server.sockets)).getsockname()[1])
             started.set()
             await stop.wait()
@@ -102,10 +103,12 @@ def live(sockets: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gat
         yield started
 
 
-def opened(gate: Gateway, token: str, target: str = "/ws", origin: str | None = None) -> ClientConnection:
+def opened(
+    gate: Gateway, token: str, target: str = "/ws", origin: str | None = None, **options: Any
+) -> ClientConnection:
     cookie = {"Cookie": f"gateway_session={token}"}
     address = f"ws://localhost:{gate.port}{target}"
-    return connect(address, additional_headers=cookie, origin=Origin(origin or gate.url))
+    return connect(address, additional_headers=cookie, origin=Origin(origin or gate.url), **options)
 
 
 def refusal(gate: Gateway, token: str, target: str = "/ws", origin: str | None = None) -> int:
@@ -123,6 +126,16 @@ def test_a_websocket_is_opened_for_a_session_from_our_own_pages(live: Gateway) -
     assert refusal(live, "A" * 43) == 401
     assert refusal(live, token, "/.gateway/account") == 404
     assert refusal(live, signed_in(live.folder, "alice", ago=STALE), "/admin/ws") == 401
+
+
+def test_memory_does_not_grow_with_what_a_websocket_carries(live: Gateway) -> None:
+    with opened(live, signed_in(live.folder, "alice"), max_size=None, compression=None) as socket:
+        socket.send(bytes(1 << 20))
+        assert len(socket.recv(10)) == 1 << 20
+        before = resident(live)
+        socket.send(bytes(SIZE))  # one message
+        assert len(socket.recv(60)) == SIZE
+        assert resident(live) - before < FLAT
 
 
 @pytest.mark.parametrize("how", ["revoked", "too old"])
