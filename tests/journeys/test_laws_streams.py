@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import re
+import sqlite3
 import threading
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +17,7 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import ClientConnection, connect
 from websockets.typing import Origin
 
-from tests.journeys.ageing import STALE, older, signed_in
+from tests.journeys.ageing import STALE, STATE, older, signed_in
 from tests.journeys.conftest import ROUTES
 from tests.support.processes import PEOPLE, Gateway, gateway
 from tests.support.visitor import Visitor
@@ -111,6 +113,11 @@ def opened(
     return connect(address, additional_headers=cookie, origin=Origin(origin or gate.url), **options)
 
 
+def rename(folder: Path, table: str, name: str) -> None:
+    with closing(sqlite3.connect(folder / STATE, timeout=10)) as db, db:
+        db.execute(f"ALTER TABLE {table} RENAME TO {name}")
+
+
 def refusal(gate: Gateway, token: str, target: str = "/ws", origin: str | None = None) -> int:
     with pytest.raises(InvalidStatus) as refused:
         opened(gate, token, target, origin)
@@ -138,15 +145,21 @@ def test_memory_does_not_grow_with_what_a_websocket_carries(live: Gateway) -> No
         assert resident(live) - before < FLAT
 
 
-@pytest.mark.parametrize("how", ["revoked", "too old"])
+@pytest.mark.parametrize("how", ["revoked", "too old", "nobody knows"])
 def test_a_websocket_ends_with_its_session(live: Gateway, how: str) -> None:
     with opened(live, signed_in(live.folder, "alice")) as socket:
         socket.send("hello")
         assert socket.recv(5) == "hello"
         if how == "revoked":
             assert live.cli("sessions", "revoke", "alice").returncode == 0
-        else:
+        elif how == "too old":
             older(live.folder, 90_000)
-        with pytest.raises(ConnectionClosed) as closed:
-            socket.recv(5)
+        else:
+            rename(live.folder, "sessions", "gone")
+        try:
+            with pytest.raises(ConnectionClosed) as closed:
+                socket.recv(5)
+        finally:
+            if how == "nobody knows":
+                rename(live.folder, "gone", "sessions")
     assert closed.value.rcvd is not None and closed.value.rcvd.code == 1008
