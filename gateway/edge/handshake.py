@@ -14,12 +14,12 @@ from typing import NamedTuple
 
 import httptools
 
+from gateway.edge.exchange import HEAD_MAX
 from gateway.edge.upstream import Outgoing, Upstream, serialize
 from gateway.errors import UpstreamBroken, UpstreamTimeout, UpstreamUnreachable
 from gateway.policy.headers import Field, fold
 
 GUID = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
-HEAD_MAX = 256 << 10
 REFUSAL_MAX = 1 << 20
 """Bytes of what an app says in place of a websocket."""
 
@@ -36,7 +36,7 @@ class Opened(NamedTuple):
     full: bool  # it has not taken the request yet
 
 
-class Refused(NamedTuple):
+class Answered(NamedTuple):
     """Any other answer, whole."""
 
     status: int
@@ -54,7 +54,7 @@ def negotiated(headers: Iterable[Field]) -> list[Field]:
     return [field for field in headers if field[0] in NEGOTIATED or not fold(field[0]).startswith(b"sec-websocket-")]
 
 
-async def ask(upstream: Upstream, target: bytes, headers: Sequence[Field]) -> Opened | Refused:
+async def ask(upstream: Upstream, target: bytes, headers: Sequence[Field]) -> Opened | Answered:
     """`headers` are from `to_upstream`. Raises an UpstreamError."""
     key = base64.b64encode(os.urandom(16))
     fields = [
@@ -86,7 +86,7 @@ async def ask(upstream: Upstream, target: bytes, headers: Sequence[Field]) -> Op
     except BaseException:
         transport.abort()
         raise
-    if isinstance(answer, Refused):
+    if isinstance(answer, Answered):
         transport.abort()
     return answer
 
@@ -95,7 +95,7 @@ class _Asking(asyncio.Protocol):
     """The connection until it is answered."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop, proof: bytes, offered: frozenset[bytes]) -> None:
-        self.answer: asyncio.Future[Opened | Refused | UpstreamBroken] = loop.create_future()
+        self.answer: asyncio.Future[Opened | Answered | UpstreamBroken] = loop.create_future()
         self._proof = proof
         self._offered = offered
         self._parser = httptools.HttpResponseParser(self)
@@ -133,7 +133,7 @@ class _Asking(asyncio.Protocol):
 
     def eof_received(self) -> None:
         if self._status and not self._framed:
-            self._done(Refused(self._status, self._headers, bytes(self._body)))
+            self._done(Answered(self._status, self._headers, bytes(self._body)))
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._fail("the upstream closed the connection before its answer was whole")
@@ -173,9 +173,9 @@ class _Asking(asyncio.Protocol):
 
     def on_message_complete(self) -> None:
         if self._status >= 200:
-            self._done(Refused(self._status, self._headers, bytes(self._body)))
+            self._done(Answered(self._status, self._headers, bytes(self._body)))
 
-    def _done(self, answer: Opened | Refused | UpstreamBroken) -> None:
+    def _done(self, answer: Opened | Answered | UpstreamBroken) -> None:
         if not self.answer.done():
             self.answer.set_result(answer)
 

@@ -251,7 +251,7 @@ def serve_config() -> dict[str, Any]:
     """Keyword arguments for `uvicorn.Config`."""
     return {
         "http": HttpProtocol,
-        "ws": WebSocketProtocol,
+        "ws": WebSocketProtocol,  # made above, and never by uvicorn
         "loop": "uvloop",
         "lifespan": "on",
         "proxy_headers": False,  # whom to believe is decided by the gateway

@@ -34,7 +34,7 @@ class End(asyncio.Protocol):
     """One of the two. `full`: it has taken less than it was sent, so far; `then` is called when it is gone."""
 
     def __init__(
-        self, transport: asyncio.Transport, *, is_app: bool, full: bool = False, then: Callable[[], object] = int
+        self, transport: asyncio.Transport, *, is_app: bool, full: bool = False, then: Callable[[], None] | None = None
     ) -> None:
         self.transport = transport
         self.is_app = is_app
@@ -93,7 +93,8 @@ class End(asyncio.Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         self.gone = True
         self._tunnel.left(self)
-        self._then()
+        if self._then is not None:
+            self._then()
 
     def pause_writing(self) -> None:
         self.full = True

@@ -10,7 +10,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Coroutine, Iterable, Sequence
 from typing import Any
 
-from gateway.edge.handshake import Opened, Refused, ask
+from gateway.edge.handshake import Answered, Opened, ask
 from gateway.edge.tunnel import Tunnel
 from gateway.edge.upstream import Upstream
 from gateway.errors import ClientGone, UpstreamError
@@ -35,6 +35,7 @@ async def tunnel(
     `headers` are from `to_upstream`. An upstream that refuses is passed on as it is. Raises an UpstreamError while the
     client has not been answered, and ClientGone if it leaves meanwhile.
     """
+    join: Callable[..., Tunnel] = scope["extensions"]["gateway.tunnel"]["join"]
     await receive()  # websocket.connect
     try:
         answer = await _unless_left(receive, ask(upstream, target, headers))
@@ -42,13 +43,11 @@ async def tunnel(
         upstream.failed(error)
         raise
     fields = to_client(answer.headers)
-    if isinstance(answer, Refused):
+    if isinstance(answer, Answered):
         await deny(send, answer.status, [field for field in fields if field[0] != b"content-length"], answer.body)
         return
     try:
-        joined: Tunnel = scope["extensions"]["gateway.tunnel"]["join"](
-            answer._replace(headers=fields), patience=upstream.timeouts.between
-        )
+        joined = join(answer._replace(headers=fields), patience=upstream.timeouts.between)
     except BaseException:
         answer.transport.abort()
         raise
@@ -61,14 +60,14 @@ async def deny(send: Send, status: int, headers: Iterable[Field] = (), body: byt
     await send({"type": "websocket.http.response.body", "body": body})
 
 
-async def _unless_left(receive: Receive, asking: Coroutine[None, None, Opened | Refused]) -> Opened | Refused:
+async def _unless_left(receive: Receive, asking: Coroutine[None, None, Opened | Answered]) -> Opened | Answered:
     """The answer. Raises ClientGone if the client does not wait for it: else it would hold one of the app's."""
 
     async def leaving() -> None:
         await receive()  # before it is answered a client has nothing to say but that it leaves
         raise ClientGone("the client left")
 
-    answer: Opened | Refused | None = None
+    answer: Opened | Answered | None = None
     try:
         async with asyncio.TaskGroup() as group:
             left = group.create_task(leaving())

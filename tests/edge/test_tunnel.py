@@ -51,7 +51,8 @@ def opened(gate: Gateway) -> Iterator[Raw]:
         client.send(HANDSHAKE + b"\r\n")
         answer = client.answer()
         assert answer.status == 101
-        assert answer.header("sec-websocket-accept") == proof(KEY).decode()
+        assert answer.values("sec-websocket-accept") == [proof(KEY).decode()]
+        assert (answer.values("connection"), answer.values("upgrade")) == (["Upgrade"], ["websocket"])
         yield client
 
 
@@ -379,19 +380,24 @@ def test_what_no_frame_can_be_is_passed_on_and_ends_without_a_word() -> None:
 
 
 def test_a_client_that_does_not_take_a_refusal_does_not_keep_its_connection() -> None:
+    size = 1 << 20
+
     async def script(seen: Seen, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        head = await reader.readuntil(b"\r\n\r\n")
-        size = (1 << 20) - (1 << 10) if b"websocket" in head else 12 << 20
+        await reader.readuntil(b"\r\n\r\n")
         writer.write(b"HTTP/1.1 403 No\r\nContent-Length: %d\r\n\r\n" % size + bytes(size))
         await reader.read()
 
-    with scripted(script) as upstream, gateway(upstream.url, limits=SHORT) as gate:
-        with socket.socket() as client:
-            client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
-            client.connect(("127.0.0.1", gate.port))
-            client.sendall(HANDSHAKE + b"\r\n")
-            assert wait_until(lambda: gate.worker is not None and gate.worker.connections)
-            assert wait_until(lambda: gate.worker is not None and not gate.worker.connections)
+    with scripted(script) as upstream, gateway(upstream.url, limits=SHORT) as gate, socket.socket() as client:
+        client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        client.connect(("127.0.0.1", gate.port))
+        assert wait_until(lambda: gate.worker is not None and gate.worker.connections)
+        assert gate.worker is not None
+        (connection,) = gate.worker.open
+        kernel = connection.transport.get_extra_info("socket")
+        kernel.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096)
+        client.sendall(HANDSHAKE + b"\r\n")
+        assert wait_until(connection.transport.get_write_buffer_size)
+        assert wait_until(lambda: gate.worker is not None and not gate.worker.connections)
 
 
 def test_a_client_that_leaves_in_the_middle_of_the_answer_leaves_nothing_behind() -> None:
