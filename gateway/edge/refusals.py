@@ -12,19 +12,23 @@ LATER = 5
 
 
 class Refusal(NamedTuple):
-    """A whole answer: `words` say which limit it was, and what the client can do."""
+    """A whole answer: `words` say which limit it was, and what the client can do; its software reads `more`."""
 
     status: int
     words: str
     retry: int = 0  # seconds
+    more: tuple[tuple[bytes, bytes], ...] = ()
 
     def written(self, fields: list[tuple[bytes, bytes]]) -> bytes:
         """On the wire, with these fields and its own."""
         body = self.words.encode() + b"\n"
         lines = [f"HTTP/1.1 {self.status} {HTTPStatus(self.status).phrase}".encode()]
-        lines += [b"%b: %b" % field for field in fields]
+        lines += [b"%b: %b" % field for field in (*fields, *self.more)]
         lines += [b"content-type: text/plain; charset=utf-8", b"content-length: %d" % len(body)]
-        lines += [b"cache-control: no-store", b"connection: close"]
+        lines += [
+            b"cache-control: no-store",
+            b"connection: close, upgrade" if self.status == 426 else b"connection: close",
+        ]
         if self.retry:
             lines.append(b"retry-after: %d" % self.retry)
         return b"\r\n".join([*lines, b"", body])
@@ -41,6 +45,16 @@ class Refused(Exception):
 MALFORMED = Refusal(400, "That is not HTTP as RFC 9112 has it. Nothing was done.")
 
 
+HANDSHAKE = Refusal(400, "That is no websocket handshake as RFC 6455 has it. Nothing was done.")
+EARLY = Refusal(400, "A websocket client waits for the answer to its handshake before it sends more (RFC 6455, 4.1).")
+VERSION = Refusal(
+    426,
+    "Only version 13 of the websocket protocol is spoken here.",
+    more=((b"upgrade", b"websocket"), (b"sec-websocket-version", b"13")),
+)
+FAILED = Refusal(500, "Internal Server Error")
+
+
 def long_target(limits: Limits) -> Refusal:
     return Refusal(414, f"The request target is longer than {limits.target} bytes. Send less in the address.")
 
@@ -51,14 +65,6 @@ def large_head(limits: Limits) -> Refusal:
 
 def many_fields(limits: Limits) -> Refusal:
     return Refusal(431, f"The request has more than {limits.fields} header fields. Send fewer.")
-
-
-def large_handshake(line: int, fields: int) -> Refusal:
-    return Refusal(
-        431,
-        f"The websocket handshake has a line of more than {line} bytes, or more than {fields} fields. "
-        "Often it is cookies: delete some.",
-    )
 
 
 def slow_head(limits: Limits) -> Refusal:

@@ -22,9 +22,6 @@ from gateway.edge.server_websocket import WebSocketProtocol
 from gateway.edge.worker import Worker
 from gateway.edge.writing import Corked, Outflow, Unchunked
 
-MESSAGE_MAX = 16 << 20
-"""Bytes of one websocket message, either way."""
-
 SPARE = 256
 """Connections beyond the limit that may say what they want before they are refused; all others are at once."""
 
@@ -85,9 +82,9 @@ class HttpProtocol(HttpToolsProtocol):
         except httptools.HttpParserError as error:
             cause = error.__context__
             self._refuse(cause.refusal if isinstance(cause, Refused) else refusals.MALFORMED)
-        except httptools.HttpParserUpgrade:
+        except httptools.HttpParserUpgrade as upgrade:
             if self._should_upgrade():
-                self.handle_websocket_upgrade()
+                self._hand_over(data[upgrade.args[0] :])
             else:
                 self._unsupported_upgrade_warning()
         if self._asks and self.cycle is newest and not inside:  # nothing else was in this piece
@@ -144,6 +141,14 @@ class HttpProtocol(HttpToolsProtocol):
             raise ValueError("the answer to the request before it would go into the websocket")
         if self.server_state.websockets >= self.server_state.limits.websockets:
             raise Refused(refusals.many_websockets(self.server_state.limits))
+
+    def _hand_over(self, early: bytes) -> None:
+        """From here on the connection is a websocket's, or refused."""
+        self.connections.discard(self)
+        full = self.flow.write_paused
+        websocket = WebSocketProtocol(self.app, self.server_state, dict(self.scope), self.transport, full=full)
+        self.transport.set_protocol(websocket)
+        websocket.begin(early)
 
     def _unsupported_upgrade_warning(self) -> None:
         """The request is served as if it had not asked (RFC 9110, 7.8), and is the last: the parser lost its place."""
@@ -246,13 +251,11 @@ def serve_config(http: type[HttpProtocol] = HttpProtocol) -> dict[str, Any]:
     """Keyword arguments for `uvicorn.Config`."""
     return {
         "http": http,
-        "ws": WebSocketProtocol,
+        "ws": WebSocketProtocol,  # made above, and never by uvicorn
         "loop": "uvloop",
         "lifespan": "on",
         "proxy_headers": False,  # whom to believe is decided by the gateway
         "server_header": False,
         "access_log": False,
-        "ws_max_size": MESSAGE_MAX,
-        "ws_per_message_deflate": False,
         "timeout_keep_alive": 75,
     }

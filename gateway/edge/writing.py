@@ -90,22 +90,3 @@ class Unchunked:
             await send(message)
 
         await self._app(scope, receive, unchunked)
-
-
-class Counted:
-    """A transport whose bytes are counted."""
-
-    def __init__(self, transport: Any) -> None:
-        self._transport = transport
-        self.written = 0
-        self.close = transport.close
-        self.abort = transport.abort
-        self.is_closing = transport.is_closing
-        self.pause_reading = transport.pause_reading
-        self.resume_reading = transport.resume_reading
-        self.get_extra_info = transport.get_extra_info
-        self.get_write_buffer_size = transport.get_write_buffer_size
-
-    def write(self, data: bytes) -> None:
-        self.written += len(data)
-        self._transport.write(data)

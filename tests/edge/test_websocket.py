@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import ssl
 import threading
 import time
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -16,6 +18,7 @@ from websockets.http11 import Request, Response
 from websockets.sync.client import connect
 
 from tests.edge.servers import Gateway, Started, answering, gateway, on_a_loop, wait_until
+from tests.support.certificates import certificates
 from tests.support.raw import NoAnswer, Raw
 
 HANDSHAKE = (
@@ -65,7 +68,8 @@ def test_an_app_gets_the_clients_target_and_fields_and_our_identity() -> None:
         "Cookie": "a=1; __Host-gateway_session=x",
         "Origin": "https://h.test",
         "X_Auth_User": "root",
-        "Sec-WebSocket-Extensions": "permessage-deflate",
+        "Sec_WebSocket_Key": "dGhlIHNhbXBsZSBub25jZQ==",
+        "Keep-Alive": "timeout=5",
     }
     with app(look) as url, gateway(url) as gate, client(gate, "/%61//b;c?d=%20", additional_headers=fields) as socket:
         with pytest.raises(ConnectionClosed):
@@ -76,7 +80,11 @@ def test_an_app_gets_the_clients_target_and_fields_and_our_identity() -> None:
         assert seen[0].headers.get_all("Origin") == ["https://h.test"]
         assert seen[0].headers.get_all("X-Auth-User") == ["alice"]
         assert seen[0].headers.get_all("X_Auth_User") == []
-        assert seen[0].headers.get_all("Sec-WebSocket-Extensions") == []
+        assert [seen[0].headers.get_all(each) for each in ("Connection", "Upgrade")] == [["Upgrade"], ["websocket"]]
+        assert seen[0].headers.get_all("Sec_WebSocket_Key") == seen[0].headers.get_all("Keep-Alive") == []
+        assert socket.request is not None
+        (ours,), (theirs,) = (each.headers.get_all("Sec-WebSocket-Key") for each in (seen[0], socket.request))
+        assert ours != theirs
         assert gate.extensions[0]["gateway.target"] == {"raw": b"/%61//b;c?d=%20"}
 
 
@@ -207,29 +215,47 @@ def test_when_the_session_is_revoked_both_sides_are_closed_with_1008() -> None:
         assert wait_until(lambda: codes == [1008])
 
 
-def test_a_message_that_is_too_large_closes_with_1009_either_way() -> None:
+def test_an_app_behind_tls_is_joined_just_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    files = certificates(tmp_path / "tls")
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.load_cert_chain(files.cert, files.key)
+    monkeypatch.setenv("SSL_CERT_FILE", str(files.ca))
     codes: list[int | None] = []
-    arrived: list[str | bytes] = []
 
-    async def flood(socket: ServerConnection) -> None:
-        try:
-            async for message in socket:
-                arrived.append(message)
-                await socket.send(b"x" * (17 << 20))
-        except ConnectionClosed:
-            codes.append(socket.close_code)
+    async def talk(socket: ServerConnection) -> None:
+        await socket.send("x" * 3_000_000)
+        with contextlib.suppress(ConnectionClosed):
+            await echo(socket)
+        codes.append(socket.close_code)
 
-    with app(flood, max_size=None) as url, gateway(url) as gate:
-        with client(gate) as socket, pytest.raises(ConnectionClosed) as closed:
-            socket.send("you")
-            socket.recv(5)
-        assert closed.value.rcvd is not None
-        assert closed.value.rcvd.code == 1009
-        with client(gate) as socket, pytest.raises(ConnectionClosed):
-            socket.send(b"x" * (17 << 20))
-            socket.recv(5)
-        assert wait_until(lambda: codes == [1009, 1009])
-        assert arrived == ["you"]
+    with app(talk, ssl=context) as url, gateway(url.replace("http", "https")) as gate:
+        with client(gate) as socket:
+            assert len(socket.recv(5)) == 3_000_000
+            socket.send(b"y" * 3_000_000)
+            assert len(socket.recv(5)) == 3_000_000
+            socket.close(4321)
+        assert wait_until(lambda: codes == [4321])
+        with client(gate) as socket:
+            assert len(socket.recv(5)) == 3_000_000
+            gate.revoke()
+            with pytest.raises(ConnectionClosed) as closed:
+                socket.recv(5)
+            assert closed.value.rcvd is not None and closed.value.rcvd.code == 1008
+        assert wait_until(lambda: codes == [4321, 1008])
+        assert gate.worker is not None
+        assert wait_until(lambda: gate.worker is not None and not gate.worker.tasks)
+
+
+def test_an_extension_is_agreed_on_between_client_and_app() -> None:
+    with app() as url, gateway(url) as gate:
+        with connect(f"ws://127.0.0.1:{gate.port}/ws", compression="deflate", close_timeout=2) as socket:
+            assert [extension.name for extension in socket.protocol.extensions] == ["permessage-deflate"]
+            socket.send("a" * 1000)
+            assert socket.recv(5) == "a" * 1000
+            gate.revoke()
+            with pytest.raises(ConnectionClosed) as closed:
+                socket.recv(5)
+            assert closed.value.rcvd is not None and closed.value.rcvd.code == 1008
 
 
 def test_a_slow_reader_slows_the_sender_down() -> None:

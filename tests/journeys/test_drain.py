@@ -137,6 +137,17 @@ def test_a_second_signal_ends_it_at_once(app: Echo, tmp_path: Path, workers: int
         assert ended(gate, 5) == 0
 
 
+def test_a_second_signal_does_not_wait_for_websockets(app: Echo, tmp_path: Path) -> None:
+    handshake = ("Connection: Upgrade", "Upgrade: websocket", "Sec-WebSocket-Version: 13")
+    with serving(tmp_path, app.url) as gate, Raw(gate.port) as client:
+        client.send(get(gate, "/ws", f"Origin: {gate.url}", *handshake, "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ=="))
+        assert client.answer().status == 101
+        gate.program.signal(signal.SIGTERM)
+        assert until(lambda: refuses(gate.port))
+        gate.program.signal(signal.SIGTERM)
+        assert ended(gate, 5) == 0
+
+
 @pytest.mark.parametrize("workers", [1, 2])
 def test_whoever_gets_through_is_answered(app: Echo, tmp_path: Path, workers: int) -> None:
     outcomes: list[str] = []

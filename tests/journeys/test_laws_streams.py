@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import re
+import sqlite3
 import threading
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import pytest
 from websockets.asyncio.server import ServerConnection, serve
@@ -14,7 +17,7 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import ClientConnection, connect
 from websockets.typing import Origin
 
-from tests.journeys.ageing import STALE, older, signed_in
+from tests.journeys.ageing import STALE, STATE, older, signed_in
 from tests.journeys.conftest import ROUTES
 from tests.support.processes import PEOPLE, Gateway, gateway
 from tests.support.visitor import Visitor
@@ -79,7 +82,7 @@ def sockets() -> Iterator[str]:
             await socket.send(message)
 
     async def run(stop: asyncio.Event) -> None:
-        async with serve(echo, "127.0.0.1", 0, close_timeout=1) as server:
+        async with serve(echo, "127.0.0.1", 0, close_timeout=1, max_size=None) as server:
             port.append(next(iter(server.sockets)).getsockname()[1])
             started.set()
             await stop.wait()
@@ -102,10 +105,17 @@ def live(sockets: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gat
         yield started
 
 
-def opened(gate: Gateway, token: str, target: str = "/ws", origin: str | None = None) -> ClientConnection:
+def opened(
+    gate: Gateway, token: str, target: str = "/ws", origin: str | None = None, **options: Any
+) -> ClientConnection:
     cookie = {"Cookie": f"gateway_session={token}"}
     address = f"ws://localhost:{gate.port}{target}"
-    return connect(address, additional_headers=cookie, origin=Origin(origin or gate.url))
+    return connect(address, additional_headers=cookie, origin=Origin(origin or gate.url), **options)
+
+
+def rename(folder: Path, table: str, name: str) -> None:
+    with closing(sqlite3.connect(folder / STATE, timeout=10)) as db, db:
+        db.execute(f"ALTER TABLE {table} RENAME TO {name}")
 
 
 def refusal(gate: Gateway, token: str, target: str = "/ws", origin: str | None = None) -> int:
@@ -125,15 +135,31 @@ def test_a_websocket_is_opened_for_a_session_from_our_own_pages(live: Gateway) -
     assert refusal(live, signed_in(live.folder, "alice", ago=STALE), "/admin/ws") == 401
 
 
-@pytest.mark.parametrize("how", ["revoked", "too old"])
+def test_memory_does_not_grow_with_what_a_websocket_carries(live: Gateway) -> None:
+    with opened(live, signed_in(live.folder, "alice"), max_size=None, compression=None) as socket:
+        socket.send(bytes(1 << 20))
+        assert len(socket.recv(10)) == 1 << 20
+        before = resident(live)
+        socket.send(bytes(SIZE))  # one message
+        assert len(socket.recv(60)) == SIZE
+        assert resident(live) - before < FLAT
+
+
+@pytest.mark.parametrize("how", ["revoked", "too old", "nobody knows"])
 def test_a_websocket_ends_with_its_session(live: Gateway, how: str) -> None:
     with opened(live, signed_in(live.folder, "alice")) as socket:
         socket.send("hello")
         assert socket.recv(5) == "hello"
         if how == "revoked":
             assert live.cli("sessions", "revoke", "alice").returncode == 0
-        else:
+        elif how == "too old":
             older(live.folder, 90_000)
-        with pytest.raises(ConnectionClosed) as closed:
-            socket.recv(5)
+        else:
+            rename(live.folder, "sessions", "gone")
+        try:
+            with pytest.raises(ConnectionClosed) as closed:
+                socket.recv(5)
+        finally:
+            if how == "nobody knows":
+                rename(live.folder, "gone", "sessions")
     assert closed.value.rcvd is not None and closed.value.rcvd.code == 1008

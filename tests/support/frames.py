@@ -22,19 +22,30 @@ def accepted(key: str) -> bytes:
 async def echo_frames(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
     """Until the client closes. Raises IncompleteReadError and ConnectionError where it just goes."""
     while True:
-        first, second = await reader.readexactly(2)
-        opcode, size = first & 15, second & 127
-        if size == 126:
-            size = int.from_bytes(await reader.readexactly(2))
-        elif size == 127:
-            size = int.from_bytes(await reader.readexactly(8))
-        mask = await reader.readexactly(4)
-        body = bytes(byte ^ mask[at % 4] for at, byte in enumerate(await reader.readexactly(size)))
-        answer = PONG if opcode == PING else opcode
-        writer.write(frame(answer, body, final=bool(first & 128)))
+        opcode, body, final = await read_frame(reader)
+        writer.write(frame(PONG if opcode == PING else opcode, body, final=final))
         await writer.drain()
         if opcode == CLOSE:
             return
+
+
+async def read_frame(reader: asyncio.StreamReader) -> tuple[int, bytes, bool]:
+    """The next one a client sent: opcode, body, and whether it is the last of its message."""
+    first, second = await reader.readexactly(2)
+    size = second & 127
+    if size == 126:
+        size = int.from_bytes(await reader.readexactly(2))
+    elif size == 127:
+        size = int.from_bytes(await reader.readexactly(8))
+    mask = await reader.readexactly(4)
+    body = bytes(byte ^ mask[at % 4] for at, byte in enumerate(await reader.readexactly(size)))
+    return first & 15, body, bool(first & 128)
+
+
+def masked(opcode: int, body: bytes) -> bytes:
+    """As clients send it, by a mask that changes nothing."""
+    head, size = frame(opcode, body)[:2], len(body)
+    return head[:1] + bytes([head[1] | 128]) + frame(opcode, body)[2 : -size or None] + bytes(4) + body
 
 
 def frame(opcode: int, body: bytes, *, final: bool = True) -> bytes:

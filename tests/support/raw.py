@@ -63,6 +63,10 @@ class Raw:
         except (OSError, ValueError, IndexError) as error:
             raise NoAnswer(repr(error)) from error
 
+    def read(self, size: int) -> bytes:
+        """So many bytes that are no answer, or as many as there are to the end."""
+        return self._reader.read(size)
+
     def closed(self, within: float = 2.0) -> bool:
         """Whether the peer closes, sending nothing more, in that many seconds."""
         self._socket.settimeout(within)
