@@ -9,7 +9,7 @@ from pathlib import Path
 AGENTS = [
     "Mozilla/5.0 (X11; Linux x86_64; rv:128.0) Gecko/20100101 Firefox/128.0",
     "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/131.0.0.0 Safari/537.36",
-    "Mozilla/5.0 (Macintosh; Intel Mac OS X 10_15_7) AppleWebKit/605.1.15 (KHTML, like Gecko) Version/18.1 Safari/605.1",
+    "Mozilla/5.0 (Macintosh; Intel Mac OS X 10_15_7) AppleWebKit/605.1.15 (KHTML, like Gecko) Version/18.1",
 ]
 PAGES = ["/notes/1", "/notes/2?sort=title", "/reports/2026/11/overview", "/static/app-3f9c2b.css", "/api/items?page=7"]
 ACCEPTS = ["text/html,application/xhtml+xml,application/xml;q=0.9,image/avif,image/webp,*/*;q=0.8", "*/*"]
@@ -51,6 +51,7 @@ def browsers(host: str, cookie: str) -> list[Head]:
 
 def _browser(number: int, host: str, cookie: str) -> dict[str, str]:
     document = number % 2 == 0
+    cookies = f"theme=dark; _ga=GA1.1.{1234567890 + number}.1700000000; csrftoken={'c' * 32}; {cookie}; tab={number}"
     return {
         "Host": host,
         "User-Agent": AGENTS[number % len(AGENTS)],
@@ -58,7 +59,7 @@ def _browser(number: int, host: str, cookie: str) -> dict[str, str]:
         "Accept-Language": "en-GB,en;q=0.7,de;q=0.3",
         "Accept-Encoding": "gzip, deflate, br, zstd",
         "Referer": f"http://{host}{PAGES[(number + 1) % len(PAGES)]}",
-        "Cookie": f"theme=dark; _ga=GA1.1.{1234567890 + number}.1700000000; csrftoken={'c' * 32}; {cookie}; tab={number}",
+        "Cookie": cookies,
         "Cache-Control": "max-age=0",
         "Sec-Ch-Ua": '"Chromium";v="131", "Not_A Brand";v="24"',
         "Sec-Ch-Ua-Platform": '"Linux"',

@@ -1,4 +1,4 @@
-"""Where it is measured: an app, nginx in front of it, gateways in front of it, one core for proxies and one for the rest."""
+"""Where it is measured: an app, nginx and gateways in front of it; one core for proxies, one for the rest."""
 
 from __future__ import annotations
 
@@ -196,10 +196,10 @@ class Lab:
 
         return Entrant(name, shoot)
 
-    def ours(self, name: str, path: str, served: Served | None = None, **more: int) -> Entrant:
+    def ours(self, name: str, path: str, served: Served | None = None, *, connections: int = CONNECTIONS) -> Entrant:
         """A gateway, asked by somebody who is signed in."""
         served = served or self.served
-        return self.entrant(name, served.url + path, [served.program.pid], served.headers, **more)
+        return self.entrant(name, served.url + path, [served.program.pid], served.headers, connections=connections)
 
 
 def worker(served: Served) -> int:

@@ -1,4 +1,4 @@
-"""What was measured, one line each: a value, what it is beside another one, and the bar it has to meet, if it has one."""
+"""What was measured, one line each: a value, its ratio to another one, and the bar it has to meet, if it has one."""
 
 from __future__ import annotations
 
@@ -69,25 +69,30 @@ def rounds(entrants: Sequence[Entrant], times: int) -> None:
 
 
 def table(rows: Sequence[Row]) -> str:
-    return "\n".join(
-        f"  {row.name:58} {_value(row):>14} {'' if row.ratio is None else f'{row.ratio:.2f}':>6}  {row.bar:34} {_met(row)}"
-        for row in rows
-    )
+    return "\n".join(f"  {row.name:46} {_value(row):>12} {_ratio(row):>6}  {row.bar:44} {_met(row)}" for row in rows)
 
 
 def bars(sections: Mapping[str, Sequence[Row]]) -> str:
     """Those rows that have a bar, and how many of them meet it."""
     judged = [(section, row) for section, rows in sections.items() for row in rows if row.met is not None]
     lines = [
-        f"  {section:12} {row.name:58} {row.bar:34} {_value(row) if row.ratio is None else f'{row.ratio:.2f}':>14}  {_met(row)}"
+        f"  {section:12} {row.name:46} {_ratio(row) or _value(row):>10}  {row.bar:44} {_met(row)}"
         for section, row in judged
     ]
     return "\n".join([*lines, f"  {sum(bool(row.met) for _, row in judged)} of {len(judged)} bars are met"])
 
 
+def _ratio(row: Row) -> str:
+    return "" if row.ratio is None else f"{row.ratio:.2f}"
+
+
 def _value(row: Row) -> str:
-    return "" if row.value is None else f"{row.value:.{0 if row.value >= 1000 else 1}f} {row.unit}"
+    return "" if row.value is None else f"{row.value:.{_digits(row.value)}f} {row.unit}"
 
 
 def _met(row: Row) -> str:
     return {None: "", True: "met", False: "NOT MET"}[row.met]
+
+
+def _digits(value: float) -> int:
+    return 0 if value >= 1000 else 1 if value >= 10 else 2

@@ -15,13 +15,39 @@ from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
 
-from bench import ordinary
+from bench import (
+    bodies,
+    challenges,
+    connections,
+    hashing,
+    latency,
+    logins,
+    ordinary,
+    sensitive,
+    sockets,
+    starting,
+    states,
+    tables,
+    workers,
+)
 from bench.lab import LOAD_CORE, Lab
 from bench.rows import Row, absent, bars, table
 
 Section = Callable[[Lab], list[Row]]
 SECTIONS: dict[str, Section] = {
     "ordinary": ordinary.section,
+    "latency": latency.section,
+    "sensitive": sensitive.section,
+    "bodies": bodies.section,
+    "challenges": challenges.section,
+    "routes": tables.section,
+    "hashing": hashing.section,
+    "connections": connections.section,
+    "sockets": sockets.section,
+    "starting": starting.section,
+    "states": states.section,
+    "workers": workers.section,
+    "logins": logins.section,
 }
 
 
@@ -63,7 +89,7 @@ def _rows(section: Section, lab: Lab) -> list[Row]:
     try:
         return section(lab)
     except Exception as error:
-        return [absent("failed", f"{type(error).__name__}: {error}")]
+        return [absent("failed", f"{type(error).__name__}: {error}"[:1000])]
 
 
 if __name__ == "__main__":
