@@ -28,14 +28,15 @@ from tests.support.processes import Program, free_port, running, write_config
 PROXY_CORE, LOAD_CORE = "0", "1"
 CONNECTIONS = 64
 ROUTES = 100
+PUBLIC = 'public = ["/open/**"]'
 STALE = 1000
 """Seconds: more than the `max_age` of /stale, less than a session lasts unused."""
 
 NAME, PASSWORD = "alice", "correct horse battery"
 
 
-def routes(upstream: int, count: int = ROUTES) -> str:
-    """One app whose last route wants a proof of the last five minutes, and all others one of the last hour."""
+def routes(upstream: int, count: int = ROUTES, *, more: str = PUBLIC) -> str:
+    """One app: its last route wants a proof of the last five minutes, the others one of the last hour."""
     entries = "".join(
         f'  [[app.route]]\n  name = "route-{number}"\n  action = "Do thing {number}"\n'
         f'  path = "/things/{number}/**"\n  max_age = "1h"\n'
@@ -43,7 +44,7 @@ def routes(upstream: int, count: int = ROUTES) -> str:
     )
     return (
         f'[admin]\nlisten = "127.0.0.1:{free_port()}"\n'
-        f'[[app]]\nname = "bench"\nupstream = "http://127.0.0.1:{upstream}"\npublic = ["/open/**"]\n{entries}'
+        f'[[app]]\nname = "bench"\nupstream = "http://127.0.0.1:{upstream}"\n{more}\n{entries}'
         '  [[app.route]]\n  name = "stale"\n  action = "Do it now"\n  path = "/stale/**"\n  max_age = "5m"\n'
     )
 

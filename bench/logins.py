@@ -14,8 +14,7 @@ from gateway.flows.sessions import Sessions
 from gateway.policy.facts import AuthEvent
 from gateway.policy.jar import Names
 
-LOGIN = """public = ["/open/**"]
-signin = "app"
+LOGIN = """signin = "app"
   [app.login]
   page = "/login"
   path = "/login"
@@ -28,7 +27,7 @@ signin = "app"
 
 
 def section(lab: Lab) -> list[Row]:
-    with lab.gateway(routes(lab.app).replace('public = ["/open/**"]\n', LOGIN)) as served:
+    with lab.gateway(routes(lab.app, more=LOGIN)) as served:
         anonymous = {"Host": served.host}
         known = {**anonymous, "Cookie": asyncio.run(_bound(served))}
         roots = [served.program.pid]

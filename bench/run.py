@@ -9,6 +9,8 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import signal
+import sys
 import tempfile
 import time
 from collections.abc import Callable
@@ -61,6 +63,7 @@ def main(arguments: list[str] | None = None) -> None:
     unknown = set(asked.sections) - set(SECTIONS)
     if unknown:
         parser.error(f"no such section: {', '.join(sorted(unknown))}")
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # else what was started would go on
     os.sched_setaffinity(0, {int(LOAD_CORE)})  # and all that is started here and not put elsewhere
     found = run(asked.sections or list(SECTIONS), seconds=asked.seconds, rounds=asked.rounds)
     print(f"\nBars\n{bars(found)}")

@@ -48,6 +48,8 @@ def _talk(lab: Lab, stack: ExitStack, name: str, port: int, request: bytes, root
     def shoot() -> Load:
         before = cpu([root])
         count, seconds = talk.speak(lab.seconds)
+        if not count:
+            raise RuntimeError(f"{name}: no message came back")
         return Load(count, (cpu([root]) - before) / count, count / seconds)
 
     return Entrant(name, shoot)

@@ -22,7 +22,7 @@ BINARY = 2
 MASKED = bytes([0x80 | BINARY, 0x80 | len(SAID)]) + MASK
 MESSAGE = MASKED + bytes(byte ^ MASK[at % 4] for at, byte in enumerate(SAID))
 ECHO = frame(BINARY, SAID)
-PAD = int.from_bytes(MASK * (len(SAID) // 4))
+TIMES = len(SAID) // len(MASK)
 HELLO = b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
 
 
@@ -42,10 +42,10 @@ class App(asyncio.Protocol):
             self._shake()
         while self._open and len(self._buffer) >= len(MESSAGE):
             one, self._buffer = self._buffer[: len(MESSAGE)], self._buffer[len(MESSAGE) :]
-            if not one.startswith(MASKED):
+            if not one.startswith(MASKED[:2]):
                 self._transport.close()
                 return
-            body = int.from_bytes(one[len(MASKED) :]) ^ PAD
+            body = int.from_bytes(one[len(MASKED) :]) ^ int.from_bytes(one[2 : len(MASKED)] * TIMES)
             self._transport.write(ECHO[:2] + body.to_bytes(len(SAID)))
 
     def _shake(self) -> None:
