@@ -51,7 +51,10 @@ def browsers(host: str, cookie: str) -> list[Head]:
 
 def _browser(number: int, host: str, cookie: str) -> dict[str, str]:
     document = number % 2 == 0
-    cookies = f"theme=dark; _ga=GA1.1.{1234567890 + number}.1700000000; csrftoken={'c' * 32}; {cookie}; tab={number}"
+    visits = (
+        f"_pk_id.1.1fff={number:016x}.1700000000.; _pk_ses.1.1fff=1; consent=necessary%2Cstatistics; uid={'u' * 60}"
+    )
+    cookies = f"theme=dark; _ga=GA1.1.{1234567890 + number}.1700000000; csrf={'c' * 32}; {cookie}; {visits}"
     return {
         "Host": host,
         "User-Agent": AGENTS[number % len(AGENTS)],
