@@ -107,12 +107,12 @@ def test_heads_are_as_large_as_those_of_browsers(tmp_path: Path) -> None:
 
 def test_a_section_that_breaks_is_told_and_costs_no_other(monkeypatch: pytest.MonkeyPatch) -> None:
     def broken(lab: Lab) -> list[Row]:
-        raise RuntimeError("no such app")
+        raise RuntimeError("no such\napp")
 
     monkeypatch.setitem(run.SECTIONS, "broken", broken)
     monkeypatch.setitem(run.SECTIONS, "whole", lambda lab: [Row("ours", 1)])
     found = run.run(["broken", "whole"], seconds=1, rounds=1)
-    assert [row.bar for row in found["broken"]] == ["RuntimeError: no such app"]
+    assert [(row.bar, row.met) for row in found["broken"]] == [("RuntimeError: no such app", False)]
     assert found["whole"] == [Row("ours", 1)]
 
 
