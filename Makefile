@@ -26,9 +26,11 @@ lint: .venv/tests
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
 
-bench: .venv/runs
-	@tests/need.sh nginx=nginx-light wrk=wrk
-	@$(BIN)/python -m bench.run
+# PEERS=1 installs what the gateway is measured beside; without it, what is there already is.
+bench: .venv/tests
+	@tests/need.sh nginx=nginx-light wrk=wrk $(if $(PEERS),/usr/bin/caddy=caddy /usr/sbin/apache2=apache2 \
+	  /usr/lib/apache2/modules/mod_auth_openidc.so=libapache2-mod-auth-openidc)
+	@$(BIN)/python -m bench.run $(ARGS)
 
 soak: .venv/runs
 	@tests/need.sh nginx=nginx-light

@@ -1,0 +1,62 @@
+"""What an ordinary request costs: 1 KiB, 64 keep-alive connections, signed in; beside other ways to ask first."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+
+from bench import peers
+from bench.heads import browsers, rotating
+from bench.lab import Lab
+from bench.peers import Peer
+from bench.rows import Entrant, Row, absent, beside, rounds
+
+PATH = "/notes/1"
+ENVOY = "not in Debian, so not measured"
+
+
+def section(lab: Lab) -> list[Row]:
+    with ExitStack() as stack:
+        asking = stack.enter_context(peers.asking(lab))
+        others: dict[str, Peer | str] = {
+            "Caddy forward_auth, the service not counted": stack.enter_context(peers.caddy(lab)),
+            "Apache mod_auth_openidc": stack.enter_context(peers.apache(lab)),
+        }
+        plain = lab.entrant("nginx proxy_pass", lab.nginx.plain + PATH, [lab.nginx.pid])
+        yes = lab.entrant("nginx auth_request, always yes", lab.nginx.asking + PATH, [lab.nginx.pid])
+        asks = lab.entrant("nginx auth_request, decision service", asking.url + PATH, asking.roots, asking.headers)
+        ours = lab.ours("gateway, signed in", PATH)
+        public = lab.ours("gateway, public path", "/open/1")
+        heads = _heads(lab)
+        measured = {name: _peer(lab, name, peer) for name, peer in others.items() if isinstance(peer, Peer)}
+        rounds([plain, yes, asks, public, ours, *heads, *measured.values()], lab.rounds)
+    bars = [(plain, 2.6, plain.name), (asks, 1.0, "auth_request and its service")]
+    bars += [(each, limit, name) for name, limit in LIMITS.items() if (each := measured.get(name))]
+    return [
+        Row(plain.name, plain.cost),
+        beside(yes.name, yes.cost, plain.cost, "nginx"),
+        beside(asks.name, asks.cost, plain.cost, "nginx"),
+        *(beside(name, each.cost, plain.cost, "nginx") for name, each in measured.items()),
+        *(absent(name, peer) for name, peer in others.items() if isinstance(peer, str)),
+        absent("Envoy ext_authz", ENVOY),
+        beside(public.name, public.cost, plain.cost, "nginx"),
+        *(beside(ours.name, ours.cost, each.cost, of, most=most) for each, most, of in bars),
+        Row(heads[0].name, heads[0].cost),
+        beside(heads[1].name, heads[1].cost, heads[0].cost, "nginx with the same"),
+    ]
+
+
+LIMITS = {"Caddy forward_auth, the service not counted": 0.35, "Apache mod_auth_openidc": 0.4}
+
+
+def _peer(lab: Lab, name: str, peer: Peer) -> Entrant:
+    return lab.entrant(name, peer.url + PATH, peer.roots, peer.headers)
+
+
+def _heads(lab: Lab) -> list[Entrant]:
+    """nginx and the gateway with the heads of browsers: small heads that are all the same flatter caches."""
+    served = lab.served
+    script = rotating(lab.place("browsers.lua"), browsers(served.host, served.headers["Cookie"]))
+    return [
+        lab.entrant("nginx proxy_pass, browsers' heads", lab.nginx.plain, [lab.nginx.pid], script=script),
+        lab.entrant("gateway, browsers' heads", served.url, [served.program.pid], script=script),
+    ]
