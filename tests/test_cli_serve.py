@@ -86,8 +86,16 @@ print([name for name in {NOT_YET} if name in sys.modules])
     assert ran.stdout == "[]\n", ran.stderr
 
 
+def resident(pid):
+    """In KiB."""
+    (line,) = [each for each in Path(f"/proc/{pid}/status").read_text().splitlines() if each.startswith("VmRSS:")]
+    return int(line.split()[1])
+
+
 def test_a_worker_at_rest_is_small(tmp_path):
+    most = 64 << 10  # it is 59 MiB here; libraries and systems differ by a little
     with gateway(tmp_path, ROUTES.format(port=free_port()), people={}) as gate:
-        status = Path(f"/proc/{gate.program.pid}/status").read_text()
-        (kib,) = [int(line.split()[1]) for line in status.splitlines() if line.startswith("VmRSS:")]
-    assert kib < 64 << 10  # about 59 MiB here; libraries and systems differ by a little
+        deadline = time.monotonic() + 10
+        while resident(gate.program.pid) > most and time.monotonic() < deadline:
+            time.sleep(0.05)  # it may be hashing: 19 MiB, for a moment
+        assert resident(gate.program.pid) <= most
