@@ -16,9 +16,11 @@ from tests.support.replicas import STORES
 
 
 @pytest.mark.parametrize("stores", STORES)
-def test_a_short_soak_keeps_every_promise_and_says_what_was_done(tmp_path: Path, stores: str) -> None:
+def test_a_short_soak_keeps_every_promise_and_says_what_was_done(
+    tmp_path: Path, stores: str, request: pytest.FixtureRequest
+) -> None:
     only = ["a worker is killed", "the configuration is read again"]
-    soak = run(tmp_path, STORES[stores](tmp_path), 9, every=4, count=2, workers=1, only=only)
+    soak = run(tmp_path, STORES[stores](tmp_path, request), 9, every=4, count=2, workers=1, only=only)
     assert soak.wrong() == []
     assert [each.name for each in soak.struck] == only
     told = report(soak)

@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
 import httpx
+import pytest
 
 from gateway.assembly import open_directory, open_state
 from gateway.config.load import load
@@ -55,7 +56,15 @@ def on_sqlite(folder: Path) -> Stores:
     return Stores(f"sqlite:{folder / 'gateway-state.db'}", f"sqlite:{folder / 'gateway.db'}")
 
 
-STORES: dict[str, Callable[[Path], Stores]] = {"sqlite": on_sqlite}
+def _on_servers(folder: Path, request: pytest.FixtureRequest) -> Stores:
+    """Those of the whole run of tests: keys and a database that nobody else has."""
+    return Stores(request.getfixturevalue("redis_server").url(), request.getfixturevalue("postgresql").database())
+
+
+STORES: dict[str, Callable[[Path, pytest.FixtureRequest], Stores]] = {
+    "sqlite": lambda folder, request: on_sqlite(folder),
+    "redis+postgresql": _on_servers,
+}
 """What every story of several replicas is told over."""
 
 
@@ -289,6 +298,8 @@ def replicas(
             f"{extra}\n{routes}"
         )
         opened.each.append(Replica(place, own, workers, env=env or {}))
+    if not stores.directory.startswith("sqlite:"):
+        opened.cli("migrate")
     with balancer(folder / "balancer", port, ports) as front:
         opened.balancer = front
         try:
