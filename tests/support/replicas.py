@@ -38,6 +38,8 @@ LONG_AGO = 86400
 STALE = 1000
 """Seconds: more than any `max_age` in these tests, less than any session lasts."""
 
+ADMIN = '[admin]\nlisten = "127.0.0.1:{}"'
+
 HASHES: dict[str, str] = {}
 """Of passwords: making one takes its time, by design."""
 
@@ -75,6 +77,7 @@ class Replica:
     folder: Path
     port: int
     workers: int
+    admin: int  # the port of its metrics; 0: it has none
     program: Program = field(init=False)
     past: str = ""  # what its earlier processes printed
     env: Mapping[str, str] = field(default_factory=dict)
@@ -279,6 +282,7 @@ def replicas(
     workers: int = 1,
     stores: Stores | None = None,
     extra: str = "",
+    metrics: bool = False,
     env: Mapping[str, str] | None = None,
 ) -> Iterator[Replicas]:
     """`count` gateways of `workers` each; `routes` is the text of routes.toml after `[gateway]`."""
@@ -288,16 +292,17 @@ def replicas(
     secret.write_text(os.urandom(32).hex())
     secret.chmod(0o600)
     port, ports = free_port(), _free_ports(count)
+    admins = _free_ports(count) if metrics else [0] * count
     opened = Replicas(folder, port, [], stores)
-    for number, own in enumerate(ports):
+    for number, (own, admin) in enumerate(zip(ports, admins, strict=True)):
         place = folder / f"replica-{number}"
         place.mkdir()
         (place / "routes.toml").write_text(
             f'[gateway]\nlisten = "127.0.0.1:{own}"\npublic_url = "{opened.url}"\nsecret = "file:{secret}"\n'
             f'state = "{stores.state}"\ndirectory = "{stores.directory}"\ntrusted_proxies = ["127.0.0.1"]\n'
-            f"{extra}\n{routes}"
+            f"{extra}\n{ADMIN.format(admin) if admin else ''}\n{routes}"
         )
-        opened.each.append(Replica(place, own, workers, env=env or {}))
+        opened.each.append(Replica(place, own, workers, admin, env=env or {}))
     if not stores.directory.startswith("sqlite:"):
         opened.cli("migrate")
     with balancer(folder / "balancer", port, ports) as front:
