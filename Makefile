@@ -30,8 +30,8 @@ bench: .venv/runs
 	@tests/need.sh nginx=nginx-light wrk=wrk
 	@$(BIN)/python -m bench.run
 
-soak: .venv/runs
-	@tests/need.sh nginx=nginx-light
+soak: .venv/tests
+	@tests/need.sh nginx=nginx-light redis-server=redis-server /usr/share/doc/postgresql=postgresql
 	@$(BIN)/python -m bench.soak $(SECONDS) $(ARGS)
 
 # An older Python, or a Debian without python3-venv, is the usual reason why this fails: say so.

@@ -11,8 +11,20 @@ from pathlib import Path
 from bench.measure import rss
 from tests.support.replicas import Replicas
 
-WARM = 0.3
+WARM = 0.5
 """Of a process's life that is not counted: it is still filling its caches."""
+
+MOST_MEMORY = 0.1
+"""Of its memory that a process may grow by in the second half of its life, if that is long enough to tell."""
+
+MOST_FILES = 8
+"""Files more than it had open when it was warm: what pools of connections keep."""
+
+LONG_ENOUGH = 60.0
+"""Seconds."""
+
+FEW = 5
+"""Samples that tell what a process has open while it rests: the least of them."""
 
 
 @dataclass
@@ -33,12 +45,30 @@ class Life:
         """The number of the first sample that counts; 0 where it lived too shortly."""
         return int(len(self.seconds) * WARM)
 
-    def slope(self, values: list[float]) -> float:
-        """Growth in a minute, once it was warm."""
+    @property
+    def slope(self) -> float:
+        """MiB in a minute, once it was warm."""
         first = self.warm
-        if len(values) - first < 3:
+        if len(self.memory) - first < 3:
             return 0.0
-        return statistics.linear_regression(self.seconds[first:], values[first:]).slope * 60
+        return statistics.linear_regression(self.seconds[first:], self.memory[first:]).slope * 60
+
+    @property
+    def grown(self) -> float:
+        """By how much of what it had when it was warm, until the end."""
+        return self.slope / 60 * (self.seconds[-1] - self.seconds[self.warm]) / self.memory[self.warm]
+
+    @property
+    def resting(self) -> tuple[float, float]:
+        """Files open when it was warm, and at last, by the least of some samples."""
+        return min(self.files[self.warm :][:FEW]), min(self.files[-FEW:])
+
+    def faults(self) -> list[str]:
+        """What it keeps and should not."""
+        before, after = self.resting if self.warm else (0.0, 0.0)
+        if self.lived < LONG_ENOUGH or (self.grown <= MOST_MEMORY and after <= before + MOST_FILES):
+            return []
+        return [f"a process of {self.role} grew by {self.grown:.0%}, and from {before:.0f} open files to {after:.0f}"]
 
 
 class Watch:

