@@ -46,6 +46,8 @@ class Soak:
 def report(soak: Soak) -> str:
     """The whole of it."""
     minutes = (soak.over - soak.began) / 60
+    lives = soak.watch.lives.values()
+    short = sum(not life.tells for life in lives)
     requests = sum(map(len, soak.log.took.values()))
     return "\n".join(
         [
@@ -78,11 +80,11 @@ def report(soak: Soak) -> str:
             "",
             "### Processes",
             "",
-            "In the second half of the life of each:",
+            f"In the second half of the life of each that lived for a minute; {short} did not.",
             "",
-            "| | lived | MiB at first, at last | a minute | grown | files at first, at last |",
+            "| | lived | MiB at last | a minute | grown | files at first, at last |",
             "|---|---|---|---|---|---|",
-            *(_life(life) for life in soak.watch.lives.values() if life.warm),
+            *(_life(life) for life in lives if life.tells),
             "",
         ]
     )
@@ -117,7 +119,8 @@ def _fault(soak: Soak, struck: Struck) -> str:
 
 
 def _life(life: Life) -> str:
+    before, after = life.open
     return (
-        f"| {life.role} | {life.lived:.0f} s | {life.memory[life.warm]:.0f}, {life.memory[-1]:.0f} | "
-        f"{life.slope:+.2f} | {life.grown:+.1%} | {life.resting[0]:.0f}, {life.resting[1]:.0f} |"
+        f"| {life.role} | {life.lived:.0f} s | {life.memory[-1]:.0f} | {life.slope:+.2f} | {life.grown:+.1%} | "
+        f"{before:.0f}, {after:.0f} |"
     )

@@ -62,7 +62,7 @@ def test_each_broken_promise_is_seen(path: str, happens: Callable[[Deed], list[S
     [
         ([40.0 + 40 * min(1, n / 30) for n in range(90)], [20.0 + n % 7 for n in range(90)], 0),
         ([40.0 + 0.2 * n for n in range(90)], [20.0] * 90, 1),
-        ([40.0] * 90, [20.0 + n / 4 for n in range(90)], 1),
+        ([40.0] * 90, [20.0 + n / 2 for n in range(90)], 1),
     ],
     ids=["fills its caches", "grows", "keeps files open"],
 )
