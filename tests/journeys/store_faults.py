@@ -19,7 +19,7 @@ from tests.journeys.faults import PASSWORD, ROUTES, confirmed, delivered, until
 from tests.support.cutoff import Cutoff
 from tests.support.echo import Echo
 from tests.support.postgres import Postgres
-from tests.support.redis_servers import Server, server
+from tests.support.redis_servers import QUICK, Server, server
 from tests.support.replicas import STALE, Browser, Replicas, Stores, replicas
 from tests.support.scraping import Scrape, scraped
 
@@ -93,7 +93,7 @@ def stage(folder: Path, postgresql: Postgres, *, number: int = 2) -> Iterator[Sc
     """A Redis of its own, which keeps what it was told, and a database on that PostgreSQL."""
     with ExitStack() as stack:
         app = stack.enter_context(Echo())
-        redis = stack.enter_context(server(folder / "redis", "--appendonly", "yes"))
+        redis = stack.enter_context(server(folder / "redis", "--appendonly", "yes", *QUICK))
         to_state = stack.enter_context(Cutoff(redis.port))
         to_directory = stack.enter_context(Cutoff(postgresql.port))
         state = f"redis://127.0.0.1:{to_state.port}"

@@ -21,7 +21,7 @@ def test_what_is_confirmed_while_the_master_is_lost_is_sent_once_or_its_owner_is
     with sentinels(tmp_path / "redis", replicas=2) as redis:
         faults = {lost: lambda: lose_the_master(redis)}
         stores = Stores(redis.url(), postgresql.database())
-        soak = run(tmp_path, stores, 20, every=16, count=2, workers=1, faults=faults, only=[lost])
+        soak = run(tmp_path, stores, 15, every=12, count=2, workers=1, faults=faults, only=[lost])
     assert soak.wrong() == []
     assert [each.name for each in soak.struck] == [lost]
     assert soak.struck[0].ready - soak.struck[0].began < 15
