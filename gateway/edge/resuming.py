@@ -49,9 +49,14 @@ def ticket_cookie(cookies: Cookies, confirmation: Confirmation, secret: str) -> 
     return cookies.set(_name(confirmation.id), f"{confirmation.id}.{secret}", strict=True, max_age=TICKET_LIFE)
 
 
-def no_ticket_cookie(cookies: Cookies, confirmation: Confirmation) -> tuple[bytes, bytes]:
+def no_ticket_cookie(cookies: Cookies, id: str) -> tuple[bytes, bytes]:
     """It is not to come back."""
-    return cookies.clear(_name(confirmation.id))
+    return cookies.clear(_name(id))
+
+
+def no_ticket_cookies(visit: Visit) -> list[tuple[bytes, bytes]]:
+    """None of those that came with this request."""
+    return [no_ticket_cookie(visit.gate.cookies, ticket.id) for ticket in _brought(visit.request)]
 
 
 def brings_ticket(request: Request) -> bool:
@@ -95,7 +100,7 @@ class Resuming:
         lost = []
         for ticket, kept in stay.items():
             used = await visit.gate.stepup.used(ticket.id, ticket.secret, session, int(visit.request.now))
-            clear = visit.gate.cookies.clear(_name(ticket.id))
+            clear = no_ticket_cookie(visit.gate.cookies, ticket.id)
             if used is not None and _leads_here(visit, used):
                 visit.note("resume", Reason.UNANSWERED, routes=list(used.routes))
                 await unsent(visit, used, "unanswered", 409, send, [clear])
@@ -106,7 +111,7 @@ class Resuming:
             if used is None:
                 lost.append(ticket)
         if lost:
-            await nobody_knows(visit, send)
+            await _nobody_knows(visit, lost, send)
         return bool(lost)
 
     async def _signs_in_first(self, visit: Visit, tickets: list[Ticket], send: Send) -> bool:
@@ -115,7 +120,7 @@ class Resuming:
         What it holds no more had a page, which says afterwards that it is over.
         """
         if visit.unknown:
-            await nobody_knows(visit, send)
+            await _nobody_knows(visit, tickets, send)
             return True
         if visit.found is None or visit.found.session.superseded or visit.gate.applogin is not None:
             return False
@@ -128,14 +133,14 @@ class Resuming:
                 location, last = f"{SIGN_IN}?resume={kept.id}", kept.id
                 break
         if location:
-            await redirect(send, location, [visit.gate.cookies.clear(_name(last))])
+            await redirect(send, location, [no_ticket_cookie(visit.gate.cookies, last)])
         return bool(location)
 
     async def _send(
         self, visit: Visit, confirmation: Confirmation, held: HeldRequest, scope: Any, receive: Receive, send: Send
     ) -> None:
         again = replace(visit, request=_request(visit.request, held))
-        used = [visit.gate.cookies.clear(_name(confirmation.id))]
+        used = [no_ticket_cookie(visit.gate.cookies, confirmation.id)]
         body = Body.of(held.body, receive)
         again.note("resume", Reason.RESUMED, routes=list(confirmation.routes))
         fate = "failed"
@@ -156,16 +161,12 @@ class Resuming:
             visit.gate.counts.resumed(fate if fate in ("resumed", "stopped", "failed") else f"unsent-{fate}")
 
 
-async def nobody_knows(visit: Visit, send: Send) -> None:
+async def _nobody_knows(visit: Visit, lost: list[Ticket], send: Send) -> None:
     """Tell the owner of tickets that the store knows nothing of any more, once."""
     visit.note("resume", Reason.UNANSWERED)
     view = Failure(**common(visit), status=409, reason=Reason.UNANSWERED)
-    await send_page(visit, view, 409, send, without_tickets(visit))
-
-
-def without_tickets(visit: Visit) -> list[tuple[bytes, bytes]]:
-    """Fields that take all tickets out of that browser."""
-    return [visit.gate.cookies.clear(_name(ticket.id)) for ticket in _brought(visit.request)]
+    clear = [no_ticket_cookie(visit.gate.cookies, ticket.id) for ticket in lost]
+    await send_page(visit, view, 409, send, clear)
 
 
 def _tickets(visit: Visit) -> list[Ticket]:

@@ -21,10 +21,10 @@ def change(gate: Gateway, sql: str, *values: object) -> list[tuple[object, ...]]
         return db.execute(sql, values).fetchall()
 
 
-def asked(gate: Gateway, alice: Visitor, words: str) -> str:
+def asked(gate: Gateway, alice: Visitor, words: str, target: str = TARGET) -> str:
     """She is at the confirm page; the id of what is held."""
     older(gate.folder)
-    alice.go("POST", TARGET, data={"email": words})
+    alice.go("POST", target, data={"email": words})
     return alice.page.url.path.rpartition("/")[2]
 
 
@@ -39,27 +39,40 @@ def delivered(app: Echo, words: str) -> int:
 
 
 def test_a_ticket_that_the_store_knows_nothing_of_is_told_of_once(gate: Gateway, alice: Visitor, app: Echo) -> None:
-    id = asked(gate, alice, "forgotten")
+    id = asked(gate, alice, "unknown-ticket")
     assert answers(alice).status_code == 303
     change(gate, "DELETE FROM confirmations WHERE id = ?", id)
     told = alice.get(TARGET)
     assert told.status_code == 409 and UNKNOWN in told.text
     assert alice.get(TARGET).json()["method"] == "GET"
-    assert delivered(app, "forgotten") == 0
+    assert delivered(app, "unknown-ticket") == 0
     told = [line for line in gate.audit() if line["reason"] == "unanswered" and line["path"] == "/account/email"]
     assert told and told[-1]["subject"] == "alice"
+
+
+def test_what_another_tab_confirmed_goes_on_though_one_is_lost(gate: Gateway, alice: Visitor, app: Echo) -> None:
+    id = asked(gate, alice, "one-is-lost")
+    assert answers(alice).status_code == 303
+    other = f"{TARGET}&other"
+    asked(gate, alice, "another-is-not", other)
+    assert answers(alice).status_code == 303
+    change(gate, "DELETE FROM confirmations WHERE id = ?", id)
+    assert alice.get("/notes").status_code == 409
+    assert alice.get(other).json()["method"] == "POST"
+    assert alice.get("/notes").json()["method"] == "GET"
+    assert [delivered(app, words) for words in ("one-is-lost", "another-is-not")] == [0, 1]
 
 
 def test_a_session_that_the_store_lost_does_not_hide_what_was_confirmed_in_it(
     gate: Gateway, alice: Visitor, app: Echo
 ) -> None:
-    asked(gate, alice, "with the session")
+    asked(gate, alice, "with-the-session")
     assert answers(alice).status_code == 303
     change(gate, "DELETE FROM sessions WHERE subject = 'alice'")
     told = alice.get(TARGET)
     assert told.status_code == 409 and UNKNOWN in told.text
     assert alice.get("/notes").url.path == "/.gateway/signin"
-    assert delivered(app, "with the session") == 0
+    assert delivered(app, "with-the-session") == 0
 
 
 def test_a_confirmation_that_the_store_lost_is_asked_for_again(gate: Gateway, alice: Visitor, app: Echo) -> None:
@@ -76,12 +89,12 @@ def test_a_confirmation_that_the_store_lost_is_asked_for_again(gate: Gateway, al
 def test_what_was_cancelled_after_it_was_confirmed_is_not_told_of_as_unknown(
     gate: Gateway, alice: Visitor, app: Echo
 ) -> None:
-    asked(gate, alice, "thought better of it")
+    asked(gate, alice, "thought-better")
     page, form = alice.page.url.path, alice.hidden()
     assert answers(alice).status_code == 303
     alice.go("POST", page + "/cancel", data=form)
     assert alice.get(TARGET).json()["method"] == "GET"
-    assert delivered(app, "thought better of it") == 0
+    assert delivered(app, "thought-better") == 0
 
 
 def test_while_the_store_is_down_nobody_is_told_that_they_are_signed_out(gate: Gateway, alice: Visitor) -> None:

@@ -93,7 +93,7 @@ async def cancel(request: Request) -> Response:
     visit.note("confirm", Reason.CANCELLED, routes=confirmation.routes)
     if not confirmation.held and not confirmation.declined:  # a script's call: its page has not been left
         return html(visit, Cancelled(**common(visit), back=confirmation.back))
-    return onward(confirmation.back, [no_ticket_cookie(visit.gate.cookies, confirmation)])
+    return onward(confirmation.back, [no_ticket_cookie(visit.gate.cookies, confirmation.id)])
 
 
 async def _confirmation(visit: Visit, id: str, find: Find | None = None) -> tuple[Confirmation, Session] | Response:
