@@ -101,7 +101,10 @@ def stage(folder: Path, postgresql: Postgres, *, number: int = 2) -> Iterator[Sc
         routes = ROUTES.format(upstream=app.url)
         stores = Stores(state, directory)
         front = stack.enter_context(replicas(folder / "front", routes, count=number, stores=stores, metrics=True))
-        yield Scene(front, app, redis, to_state, postgresql, to_directory)
+        scene = Scene(front, app, redis, to_state, postgresql, to_directory)
+        for store in PATIENCE:
+            scene.says(store, up=True)
+        yield scene
 
 
 class Bystanders:
