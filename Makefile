@@ -32,8 +32,8 @@ bench: .venv/tests
 	  /usr/lib/apache2/modules/mod_auth_openidc.so=libapache2-mod-auth-openidc)
 	@$(BIN)/python -m bench.run $(ARGS)
 
-soak: .venv/runs
-	@tests/need.sh nginx=nginx-light
+soak: .venv/tests
+	@tests/need.sh nginx=nginx-light redis-server=redis-server /usr/share/doc/postgresql=postgresql
 	@$(BIN)/python -m bench.soak $(SECONDS) $(ARGS)
 
 # An older Python, or a Debian without python3-venv, is the usual reason why this fails: say so.

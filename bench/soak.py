@@ -1,7 +1,8 @@
-"""`make soak`: mixed traffic through a balancer over replicas, one fault a minute, and promises checked all the while.
+"""`make soak`: mixed traffic through a balancer over replicas, one fault after another, and promises checked all the
+while.
 
-Ten minutes; `make soak SECONDS=60` is a short one. The report is Markdown on stdout; the exit status is 1 if a promise
-was broken. The stores are two SQLite files, or where `--state` and `--directory` say.
+Ten minutes; `make soak SECONDS=90` is a short one. The report is Markdown on stdout; the exit status is 1 if a promise
+was broken. The stores are a Redis and a PostgreSQL of its own, or with `ARGS='--stores sqlite'` two files.
 """
 
 from __future__ import annotations
@@ -16,15 +17,19 @@ from itertools import cycle
 from pathlib import Path
 
 from bench.soak_book import ROUTES, Book, Log
-from bench.soak_faults import Fault, Faults, Struck, of_sqlite
+from bench.soak_faults import Fault, Faults, Struck
 from bench.soak_people import PASSWORD, Soaked
 from bench.soak_report import Soak, report
+from bench.soak_stores import STORES
 from bench.soak_watch import Watch
 from tests.support.cutoff import Cutoff
 from tests.support.echo import Echo
-from tests.support.replicas import Stores, on_sqlite, replicas
+from tests.support.replicas import Stores, replicas
 
 PEOPLE = 6
+EVERY = 60.0
+"""Seconds between two faults, at most: each is to come at least once."""
+
 SETTLES = 8.0
 """Seconds before the first fault, and after the last."""
 
@@ -32,16 +37,16 @@ SETTLES = 8.0
 def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="make soak")
     parser.add_argument("seconds", type=int, nargs="?", default=600)
-    parser.add_argument("--every", type=float, default=60.0, help="seconds between two faults")
+    parser.add_argument("--every", type=float, help="seconds between two faults; else each comes once, or more")
     parser.add_argument("--count", type=int, default=2, help="replicas")
     parser.add_argument("--workers", type=int, default=2, help="of each")
-    parser.add_argument("--state", default="")
-    parser.add_argument("--directory", default="")
+    parser.add_argument("--stores", choices=STORES, default="redis+postgresql")
     asked = parser.parse_args(arguments)
     with tempfile.TemporaryDirectory(prefix="gateway-soak-") as place:
         folder = Path(place)
-        stores = Stores(asked.state, asked.directory) if asked.state else on_sqlite(folder)
-        soak = run(folder, stores, asked.seconds, every=asked.every, count=asked.count, workers=asked.workers)
+        with STORES[asked.stores](folder / "stores") as (stores, faults):
+            more = {"count": asked.count, "workers": asked.workers}
+            soak = run(folder, stores, asked.seconds, every=asked.every, faults=faults, **more)
     print(report(soak))
     return 1 if soak.wrong() else 0
 
@@ -51,19 +56,17 @@ def run(
     stores: Stores,
     seconds: float,
     *,
-    every: float = 60.0,
+    every: float | None = None,
     count: int = 2,
     workers: int = 2,
     faults: dict[str, Fault] | None = None,
     only: Sequence[str] = (),
 ) -> Soak:
-    """The whole of it. `faults` are those of the stores, where they are not SQLite; `only` names some of all."""
+    """The whole of it. `faults` are those of the stores; `only` names some of all."""
     book, log = Book(), Log()
     with Echo() as app, Cutoff(app.port) as wire:
         routes = ROUTES.format(upstream=f"http://127.0.0.1:{wire.port}")
         with replicas(folder / "soak", routes, count=count, workers=workers, stores=stores) as front:
-            if faults is None and stores.state.startswith("sqlite:"):
-                faults = of_sqlite(Path(stores.state.removeprefix("sqlite:")))
             names = [f"person{number}" for number in range(PEOPLE)]
             for name in names:
                 front.person(name, PASSWORD)
@@ -76,7 +79,9 @@ def run(
                 thread.start()
             try:
                 every_fault = Faults(front, wire, faults or {})
-                struck = _strike(every_fault, only or tuple(every_fault.all), app, book, began + seconds, every)
+                turns = only or tuple(every_fault.all)
+                pause = every or min(EVERY, (seconds - 2 * SETTLES) / len(turns))
+                struck = _strike(every_fault, turns, app, book, began + seconds, pause)
             finally:
                 over.set()
                 for thread in threads:

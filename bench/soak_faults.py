@@ -4,12 +4,9 @@ from __future__ import annotations
 
 import random
 import signal
-import sqlite3
 import time
 from collections.abc import Callable
-from contextlib import closing
 from dataclasses import dataclass
-from pathlib import Path
 
 from tests.support.cutoff import Cutoff
 from tests.support.replicas import Replica, Replicas
@@ -87,21 +84,6 @@ class Faults:
         self._wire.silent()
         time.sleep(3)
         self._wire.whole()
-
-
-def of_sqlite(file: Path) -> dict[str, Fault]:
-    """Of the state in a SQLite file."""
-
-    def locked(seconds: float) -> None:
-        with closing(sqlite3.connect(file, timeout=30, isolation_level=None)) as db:
-            db.execute("BEGIN IMMEDIATE")
-            time.sleep(seconds)
-            db.rollback()
-
-    return {
-        "the state file is locked for 3 s": lambda: locked(3),
-        "the state file is locked for 8 s": lambda: locked(8),
-    }
 
 
 def until_ready(front: Replicas, within: float = 60.0) -> None:

@@ -15,11 +15,6 @@ from bench.soak_watch import Life, Watch
 AFTERMATH = 15.0
 """Seconds after a fault in which errors are still its own: nginx looks at a replica that failed again after ten."""
 
-MOST_MEMORY, MOST_FILES = 2.0, 5.0
-"""MiB and files that a process may grow by in a minute, once it lived for long enough to tell."""
-
-LONG_ENOUGH = 120.0
-
 
 @dataclass
 class Soak:
@@ -43,13 +38,7 @@ class Soak:
 
     def wrong(self) -> list[str]:
         """Every promise that was broken."""
-        grown = [
-            f"a process of {life.role} grew in a minute by {life.slope(life.memory):.1f} MiB and by "
-            f"{life.slope(life.files):.1f} files"
-            for life in self.watch.lives.values()
-            if life.lived > LONG_ENOUGH
-            and (life.slope(life.memory) > MOST_MEMORY or life.slope(life.files) > MOST_FILES)
-        ]
+        grown = [fault for life in self.watch.lives.values() for fault in life.faults()]
         calm = [f"{each.kind}: {each.what} while all was well, {each.at - self.began:.0f} s in" for each in self.calm()]
         return [*self.book.wrong, *grown, *calm]
 
@@ -57,6 +46,8 @@ class Soak:
 def report(soak: Soak) -> str:
     """The whole of it."""
     minutes = (soak.over - soak.began) / 60
+    lives = soak.watch.lives.values()
+    short = sum(not life.tells for life in lives)
     requests = sum(map(len, soak.log.took.values()))
     return "\n".join(
         [
@@ -89,9 +80,11 @@ def report(soak: Soak) -> str:
             "",
             "### Processes",
             "",
-            "| | lived | MiB when warm, at last | MiB a minute | files when warm, at last | files a minute |",
+            f"In the second half of the life of each that lived for a minute; {short} did not.",
+            "",
+            "| | lived | MiB at last | a minute | grown | files at first, at last |",
             "|---|---|---|---|---|---|",
-            *(_life(life) for life in soak.watch.lives.values() if life.warm),
+            *(_life(life) for life in lives if life.tells),
             "",
         ]
     )
@@ -126,8 +119,8 @@ def _fault(soak: Soak, struck: Struck) -> str:
 
 
 def _life(life: Life) -> str:
+    before, after = life.open
     return (
-        f"| {life.role} | {life.lived:.0f} s | {life.memory[life.warm]:.0f}, {life.memory[-1]:.0f} | "
-        f"{life.slope(life.memory):+.2f} | {life.files[life.warm]:.0f}, {life.files[-1]:.0f} | "
-        f"{life.slope(life.files):+.2f} |"
+        f"| {life.role} | {life.lived:.0f} s | {life.memory[-1]:.0f} | {life.slope:+.2f} | {life.grown:+.1%} | "
+        f"{before:.0f}, {after:.0f} |"
     )

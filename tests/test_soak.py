@@ -11,14 +11,17 @@ import pytest
 from bench.soak import run
 from bench.soak_book import CALL, EACH_TIME, FRESH, Book, Deed, Told
 from bench.soak_report import report
+from bench.soak_watch import Life
 from tests.support.echo import Seen
 from tests.support.replicas import STORES
 
 
 @pytest.mark.parametrize("stores", STORES)
-def test_a_short_soak_keeps_every_promise_and_says_what_was_done(tmp_path: Path, stores: str) -> None:
+def test_a_short_soak_keeps_every_promise_and_says_what_was_done(
+    tmp_path: Path, stores: str, request: pytest.FixtureRequest
+) -> None:
     only = ["a worker is killed", "the configuration is read again"]
-    soak = run(tmp_path, STORES[stores](tmp_path), 9, every=4, count=2, workers=1, only=only)
+    soak = run(tmp_path, STORES[stores](tmp_path, request), 9, every=4, count=2, workers=1, only=only)
     assert soak.wrong() == []
     assert [each.name for each in soak.struck] == only
     told = report(soak)
@@ -52,6 +55,19 @@ def test_each_broken_promise_is_seen(path: str, happens: Callable[[Deed], list[S
     book.audit(happens(deed))
     book.close()
     assert (seen in " ".join(book.wrong)) if seen else book.wrong == []
+
+
+@pytest.mark.parametrize(
+    ("memory", "files", "seen"),
+    [
+        ([40.0 + 40 * min(1, n / 30) for n in range(90)], [20.0 + n % 7 for n in range(90)], 0),
+        ([40.0 + 0.2 * n for n in range(90)], [20.0] * 90, 1),
+        ([40.0] * 90, [20.0 + n / 2 for n in range(90)], 1),
+    ],
+    ids=["fills its caches", "grows", "keeps files open"],
+)
+def test_a_process_that_grows_is_seen(memory: list[float], files: list[float], seen: int) -> None:
+    assert len(Life("replica 0", [2.0 * n for n in range(90)], memory, files).faults()) == seen
 
 
 @pytest.mark.parametrize("told", [Told.PAGE, Told.UNSENT])

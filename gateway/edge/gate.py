@@ -60,6 +60,7 @@ class Visit:
     request: Request
     found: Found | None
     store_down: bool = False
+    unknown: bool = False  # its cookie is of no session: one that was ended, or that the store has lost
 
     @property
     def session(self) -> Session | None:

@@ -41,6 +41,7 @@ from gateway.policy.target import everywhere
 
 OURS = b"/.gateway/"
 ACCOUNT = b"/.gateway/account"
+STATIC = b"/.gateway/static/"
 
 
 class Place(NamedTuple):
@@ -97,7 +98,9 @@ class Gatekeeper:
     async def _http(self, gate: Gate, request: Request, scope: Any, receive: Receive, send: Send) -> None:
         place = where(gate, request)
         visit = await self._visit(gate, request, place)
-        if place.hosted and not request.path.startswith(ACCOUNT):
+        if place.hosted and visit.store_down and not request.path.startswith(STATIC):
+            await refuse(visit, Refuse(Reason.STORE_DOWN), send)  # no page says what we do not know
+        elif place.hosted and not request.path.startswith(ACCOUNT):
             await hosted(visit, Body(receive, self._read_within), scope, send)
         elif not await self._resuming.resumed(visit, scope, receive, send):
             await self._judge(visit, place, Body(receive, self._read_within), scope, send)
@@ -190,10 +193,12 @@ class Gatekeeper:
                 found = await gate.sessions.find(token, gate.app.name, int(request.now))
         except StoreError:
             return Visit(gate, request, None, store_down=True)
+        if found is None:
+            return Visit(gate, request, None, unknown=True)
         sensitive = (place.match is not NONE or brings_ticket(request)) and not place.hosted
-        if found is not None and not goes_with(gate, request, found, sensitive=sensitive):
-            found = None
-        if found is not None and found.alive:
+        if not goes_with(gate, request, found, sensitive=sensitive):
+            return Visit(gate, request, None)
+        if found.alive:
             gate.sessions.touch(found.session, int(request.now))
         return Visit(gate, request, found)
 

@@ -25,7 +25,6 @@ from redis.exceptions import (
     MovedError,
     NoScriptError,
     ReadOnlyError,
-    RedisError,
     ResponseError,
     TryAgainError,
 )
@@ -33,7 +32,7 @@ from redis.exceptions import (
 from gateway.config.redis_urls import RedisAddress
 from gateway.errors import StoreError
 from gateway.stores.redis_circuit import Circuit
-from gateway.stores.redis_node import Broken, Command, Dialer, Node, NotSent, Reply, Wire, reply
+from gateway.stores.redis_node import BROKEN, Broken, Command, Dialer, Node, NotSent, Reply, Wire, reply
 from gateway.stores.redis_topology import Cluster, Place, Sentinels, Single, Topology
 from gateway.stores.redis_values import Script, encoded
 from gateway.timing import Timed, taken, untimed
@@ -239,7 +238,7 @@ class Redis:
             await wire.send_packed_command(wire.pack_commands([("SUBSCRIBE", channel)]), check_health=False)
             if isinstance(refused := await reply(wire), ResponseError):
                 raise StoreError(f"Redis at {node} gives no messages: {self._dialer.said(refused)}")
-        except (RedisError, OSError) as error:
+        except BROKEN as error:
             await wire.disconnect(nowait=True)
             raise Broken(f"Redis at {node} broke off: {self._dialer.said(error)}") from error
         except BaseException:

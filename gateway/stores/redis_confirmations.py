@@ -50,6 +50,9 @@ return {kept[3], kept[4]}
 """)
 DROP = script("""
 local session = redis.call('HGET', KEYS[1], 'session')
+if ARGV[1] and session ~= ARGV[1] then
+    return false
+end
 redis.call('DEL', KEYS[1])
 return session
 """)
@@ -106,16 +109,19 @@ class RedisConfirmations:
         return await self._found(id, "claimed_until", now)
 
     async def drop(self, *, id: str | None = None, session: str | None = None) -> None:
-        ids = [] if id is None else [id]
+        if id is not None:
+            await self._drop(id)
         if session is not None:
-            ids += await self._room.ids(session)
-        for each in ids:
-            owner = await self._redis.eval(DROP, [self._record(each)], how=ANYWAY)
-            if owner is not None:
-                await self._room.gone(each, owner.decode(errors="surrogatepass"))
+            for each in await self._room.ids(session):
+                await self._drop(each, encoded(session))  # it may be another session's by now
 
     async def held(self, now: int) -> tuple[int, int]:
         return await self._room.held(now)
+
+    async def _drop(self, id: str, *session: bytes) -> None:
+        owner = await self._redis.eval(DROP, [self._record(id)], *session, how=ANYWAY)
+        if owner is not None:
+            await self._room.gone(id, owner.decode(errors="surrogatepass"))
 
     async def _found(self, id: str, until: str, now: int) -> Confirmation | None:
         record = self._record(id)

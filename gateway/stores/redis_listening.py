@@ -8,12 +8,10 @@ from __future__ import annotations
 
 import asyncio
 
-from redis.exceptions import RedisError
-
 from gateway.errors import StoreError
 from gateway.stores.base import Heard
 from gateway.stores.redis_client import Redis
-from gateway.stores.redis_node import Node, Wire
+from gateway.stores.redis_node import BROKEN, Node, Wire
 
 PULSE = 1.0
 """Seconds between two looks whether the other end is still there."""
@@ -30,7 +28,7 @@ async def listen(redis: Redis, channel: bytes, heard: Heard) -> None:
         try:
             heard(None)
             await _hear(redis, wire, node, heard)
-        except (StoreError, RedisError, OSError):
+        except (StoreError, *BROKEN):
             pass
         finally:
             await wire.disconnect(nowait=True)

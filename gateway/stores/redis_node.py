@@ -21,6 +21,9 @@ from gateway.errors import StoreError
 NAME = "stepup-gateway"
 CLOSES_WITHIN = 1.0
 
+BROKEN = (RedisError, OSError, RuntimeError)
+"""Connections end so; the last is uvloop's, of one that has ended already."""
+
 Command = tuple[str | bytes | int, ...]
 Reply = Any
 """What a server answered: bytes, int, None, a list of these, or a ResponseError."""
@@ -117,11 +120,15 @@ class Node:
             dropped = self._dropped
             wire = await self._connected()
             try:
-                await wire.send_packed_command(wire.pack_commands(commands), check_health=False)
+                await self._send(wire, commands)
                 replies = [await reply(wire) for _ in commands]
+            except NotSent:
+                await self.drop()
+                await wire.disconnect(nowait=True)
+                raise
             except BusyLoadingError as error:
                 raise NotSent(f"Redis at {self} is still loading") from error
-            except (RedisError, OSError) as error:
+            except BROKEN as error:
                 await self.drop()
                 raise Broken(f"Redis at {self} broke off: {self._dialer.said(error)}") from error
             except BaseException:
@@ -141,7 +148,7 @@ class Node:
         try:
             await wire.connect()
             await self._greet(self, wire)
-        except (RedisError, OSError) as error:
+        except BROKEN as error:
             await wire.disconnect(nowait=True)
             raise NotSent(f"Redis at {self} cannot be used: {self._dialer.said(error)}") from error
         except BaseException:
@@ -162,6 +169,12 @@ class Node:
         idle, self._idle = self._idle, []
         for wire in idle:
             await hang_up(wire)
+
+    async def _send(self, wire: Wire, commands: Sequence[Command]) -> None:
+        try:
+            await wire.send_packed_command(wire.pack_commands(commands), check_health=False)
+        except RuntimeError as error:  # uvloop's: it was reset while it waited
+            raise NotSent(f"Redis at {self} broke off: {self._dialer.said(error)}") from error
 
     async def _connected(self) -> Wire:
         while self._idle:
@@ -185,7 +198,7 @@ async def hang_up(wire: Wire) -> None:
     try:
         async with asyncio.timeout(CLOSES_WITHIN):
             await wire.disconnect()
-    except (RedisError, OSError):
+    except BROKEN:
         await wire.disconnect(nowait=True)
 
 
@@ -196,7 +209,7 @@ async def ask(wire: Wire, command: Command, within: float) -> Reply:
             await wire.connect()
             await wire.send_packed_command(wire.pack_commands([command]), check_health=False)
             return await wire.read_response()
-    except (RedisError, OSError) as error:
+    except BROKEN as error:
         return error
     finally:
         await wire.disconnect(nowait=True)

@@ -207,6 +207,21 @@ async def test_what_is_dropped_is_gone_with_what_it_held(
     assert {id for id in ("a1", "a2", "b1") if await confirmations.claim(id, "t", NOW)} == left
 
 
+@pytest.mark.parametrize("claimed", [True, False])
+async def test_what_was_handed_to_another_session_outlives_the_end_of_the_one_before(
+    confirmations: ConfirmationStore, claimed: bool
+) -> None:
+    asked = replace(PLAIN, ticket="t")
+    await confirmations.put(asked, b"sealed", LIMITS)
+    if claimed:
+        assert await confirmations.claim("c", "t", NOW) is not None
+    mine = replace(asked, session="ref-b")
+    await confirmations.put(mine, b"sealed again", LIMITS)
+    await confirmations.drop(session="ref-a")
+    assert await confirmations.held(NOW) == (1, len(b"sealed again"))
+    assert await confirmations.claim("c", "t", NOW) == (mine, b"sealed again")
+
+
 async def test_the_same_id_again_replaces_confirmation_and_request(confirmations: ConfirmationStore) -> None:
     await confirmations.put(replace(PLAIN, ticket="t"), b"first", LIMITS)
     again = replace(PLAIN, target="/y", ticket="t")

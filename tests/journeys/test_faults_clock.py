@@ -32,7 +32,7 @@ def running(
     app: Echo, clock: Clock, tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest
 ) -> Iterator[Replicas]:
     folder = tmp_path_factory.mktemp("clocks")
-    stores = STORES[request.param](folder)
+    stores = STORES[request.param](folder, request)
     with replicas(folder, ROUTES.format(upstream=app.url), count=2, stores=stores, env=clock.env) as started:
         yield started
 

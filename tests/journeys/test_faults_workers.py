@@ -58,15 +58,15 @@ class Scene(NamedTuple):
 
 @pytest.fixture(
     scope="module",
-    params=[(stores, shape) for stores in STORES for shape in ((1, 2), (2, 1))],
-    ids=lambda param: f"{param[0]}-{param[1][0]}x{param[1][1]}",
+    params=[("sqlite", 1, 2), ("redis+postgresql", 1, 2), ("redis+postgresql", 2, 1)],
+    ids=lambda param: f"{param[0]}-{param[1]}x{param[2]}",
 )
 def scene(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> Iterator[Scene]:
-    stores, (number, workers) = request.param
+    stores, number, workers = request.param
     folder = tmp_path_factory.mktemp("scene")
     with Echo() as app, Cutoff(app.port) as wire:
         routes = ROUTES.format(upstream=f"http://127.0.0.1:{wire.port}")
-        with replicas(folder, routes, count=number, workers=workers, stores=STORES[stores](folder)) as front:
+        with replicas(folder, routes, count=number, workers=workers, stores=STORES[stores](folder, request)) as front:
             yield Scene(front, app, wire)
 
 

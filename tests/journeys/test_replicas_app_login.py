@@ -28,8 +28,9 @@ def book() -> Iterator[Ledger]:
 @pytest.fixture(scope="module", params=STORES)
 def pair(book: Ledger, tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> Iterator[Replicas]:
     folder = tmp_path_factory.mktemp("pair")
+    book.deeds.clear()
     routes = APP.format(upstream=book.url) + LOGIN + WHOAMI + ROUTES
-    with replicas(folder, routes, count=2, workers=2, stores=STORES[request.param](folder)) as started:
+    with replicas(folder, routes, count=2, workers=2, stores=STORES[request.param](folder, request)) as started:
         yield started
 
 

@@ -10,11 +10,13 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import uvloop
 
 from gateway.errors import StoreError
 from gateway.policy.facts import AuthEvent, Confirmation, Session
 from gateway.stores.base import HoldLimits, Limit, State
 from gateway.stores.redis import open_state
+from tests.support.cutoff import Cutoff
 from tests.support.processes import free_port
 from tests.support.redis_servers import Server, server
 
@@ -158,6 +160,20 @@ async def test_a_read_does_not_notice_that_its_connections_were_cut(own: Server)
             own.say("CLIENT", "KILL", "TYPE", "normal")
             await asyncio.sleep(0.05)  # the end of a connection that waits is seen
             assert await state.throttle.take("ada", NOW, Limit(free=99))
+
+
+def test_nobody_notices_that_connections_were_reset_while_they_waited(own: Server) -> None:
+    async def story() -> None:
+        with Cutoff(own.port) as wire:
+            async with opened(f"redis://127.0.0.1:{wire.port}") as state:
+                for _ in range(3):
+                    await asyncio.gather(*(state.sessions.get(KEY, NOW) for _ in range(8)))
+                    wire.reset()
+                    wire.whole()
+                    await asyncio.sleep(0.1)  # it is seen
+                    assert await state.throttle.take("ada", NOW, Limit(free=99))
+
+    uvloop.run(story())  # as in the gateway; asyncio's own loop tells it otherwise
 
 
 async def test_who_stops_waiting_leaves_no_answer_for_another(own: Server) -> None:

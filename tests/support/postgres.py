@@ -20,7 +20,7 @@ from pathlib import Path
 from tests.support.processes import free_port
 
 WITHIN = 30.0
-FAST = ("fsync=off", "full_page_writes=off", "shared_buffers=64MB", "max_connections=60")
+FAST = ("fsync=off", "full_page_writes=off", "shared_buffers=64MB", "max_connections=120")
 ACCESS = """
 hostssl all careful 127.0.0.1/32 scram-sha-256
 host all careful all reject

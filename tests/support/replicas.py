@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
 import httpx
+import pytest
 
 from gateway.assembly import open_directory, open_state
 from gateway.config.load import load
@@ -36,6 +37,8 @@ from tests.support.visitor import Visitor
 LONG_AGO = 86400
 STALE = 1000
 """Seconds: more than any `max_age` in these tests, less than any session lasts."""
+
+ADMIN = '[admin]\nlisten = "127.0.0.1:{}"'
 
 HASHES: dict[str, str] = {}
 """Of passwords: making one takes its time, by design."""
@@ -55,7 +58,15 @@ def on_sqlite(folder: Path) -> Stores:
     return Stores(f"sqlite:{folder / 'gateway-state.db'}", f"sqlite:{folder / 'gateway.db'}")
 
 
-STORES: dict[str, Callable[[Path], Stores]] = {"sqlite": on_sqlite}
+def _on_servers(folder: Path, request: pytest.FixtureRequest) -> Stores:
+    """Those of the whole run of tests: keys and a database that nobody else has."""
+    return Stores(request.getfixturevalue("redis_server").url(), request.getfixturevalue("postgresql").database())
+
+
+STORES: dict[str, Callable[[Path, pytest.FixtureRequest], Stores]] = {
+    "sqlite": lambda folder, request: on_sqlite(folder),
+    "redis+postgresql": _on_servers,
+}
 """What every story of several replicas is told over."""
 
 
@@ -66,6 +77,7 @@ class Replica:
     folder: Path
     port: int
     workers: int
+    admin: int  # the port of its metrics; 0: it has none
     program: Program = field(init=False)
     past: str = ""  # what its earlier processes printed
     env: Mapping[str, str] = field(default_factory=dict)
@@ -270,6 +282,7 @@ def replicas(
     workers: int = 1,
     stores: Stores | None = None,
     extra: str = "",
+    metrics: bool = False,
     env: Mapping[str, str] | None = None,
 ) -> Iterator[Replicas]:
     """`count` gateways of `workers` each; `routes` is the text of routes.toml after `[gateway]`."""
@@ -279,16 +292,19 @@ def replicas(
     secret.write_text(os.urandom(32).hex())
     secret.chmod(0o600)
     port, ports = free_port(), _free_ports(count)
+    admins = _free_ports(count) if metrics else [0] * count
     opened = Replicas(folder, port, [], stores)
-    for number, own in enumerate(ports):
+    for number, (own, admin) in enumerate(zip(ports, admins, strict=True)):
         place = folder / f"replica-{number}"
         place.mkdir()
         (place / "routes.toml").write_text(
             f'[gateway]\nlisten = "127.0.0.1:{own}"\npublic_url = "{opened.url}"\nsecret = "file:{secret}"\n'
             f'state = "{stores.state}"\ndirectory = "{stores.directory}"\ntrusted_proxies = ["127.0.0.1"]\n'
-            f"{extra}\n{routes}"
+            f"{extra}\n{ADMIN.format(admin) if admin else ''}\n{routes}"
         )
-        opened.each.append(Replica(place, own, workers, env=env or {}))
+        opened.each.append(Replica(place, own, workers, admin, env=env or {}))
+    if not stores.directory.startswith("sqlite:"):
+        opened.cli("migrate")
     with balancer(folder / "balancer", port, ports) as front:
         opened.balancer = front
         try:

@@ -16,7 +16,7 @@ from gateway.edge.failures import no_verifier
 from gateway.edge.gate import Visit
 from gateway.edge.pages import form
 from gateway.edge.pages.reply import common, html, onward
-from gateway.edge.resuming import ticket_cookie
+from gateway.edge.resuming import no_ticket_cookie, ticket_cookie
 from gateway.edge.views import Cancelled, Confirm, Confirmed, Failure
 from gateway.flows.asking import Prompt
 from gateway.flows.proof import NotProved
@@ -93,7 +93,7 @@ async def cancel(request: Request) -> Response:
     visit.note("confirm", Reason.CANCELLED, routes=confirmation.routes)
     if not confirmation.held and not confirmation.declined:  # a script's call: its page has not been left
         return html(visit, Cancelled(**common(visit), back=confirmation.back))
-    return onward(confirmation.back)
+    return onward(confirmation.back, [no_ticket_cookie(visit.gate.cookies, confirmation.id)])
 
 
 async def _confirmation(visit: Visit, id: str, find: Find | None = None) -> tuple[Confirmation, Session] | Response:
@@ -110,6 +110,8 @@ async def _confirmation(visit: Visit, id: str, find: Find | None = None) -> tupl
 
 async def _sign_in_first(visit: Visit, id: str) -> str:
     """Where to; what the owner of a session that ran out had sent goes on afterwards, or they read that it does not."""
+    if visit.unknown:
+        return f"{SIGN_IN}?next={quote(PATH + id, safe='')}"
     if visit.found is None or visit.found.session.superseded:
         return SIGN_IN
     kept = await visit.gate.stepup.find(id, visit.found.session, int(visit.request.now))

@@ -15,7 +15,7 @@ from gateway.edge.csrf import opened_by_person, posted_by_person
 from gateway.edge.gate import Visit
 from gateway.edge.pages import form
 from gateway.edge.pages.reply import common, html, onward
-from gateway.edge.resuming import ticket_cookie
+from gateway.edge.resuming import no_ticket_cookies, ticket_cookie
 from gateway.edge.views import AppSignIn, Failure, SignedOut, SignInCode
 from gateway.edge.views import SignIn as SignInView
 from gateway.flows.applogin import AppLogin
@@ -107,7 +107,7 @@ async def leave(request: Request) -> Response:
     visit.note("sign-out", Reason.SIGNED_OUT)
     gone = Visit(visit.gate, visit.request, None)
     view = SignedOut(**common(gone), of_app=visit.gate.applogin is not None)
-    return html(gone, view, 200, [visit.gate.cookies.clear(SESSION)])
+    return html(gone, view, 200, [visit.gate.cookies.clear(SESSION), *no_ticket_cookies(visit)])
 
 
 def _at_the_app(visit: Visit, login: AppLogin, request: Request) -> Response:
