@@ -112,14 +112,23 @@ def _app(place: Place, app: App) -> Iterator[Complaint]:
             "asks for a passkey on its account page, where nobody could add the first one; let [app.stepup] accept less"
         )
         yield Complaint(place, text)
-    for number, pattern in enumerate(app.public):
-        inside = [route.name for route in app.routes if overlaps(pattern, route.path)]
-        if len(inside) > FEW and app.signin == "local":
-            text = f'"{pattern}" takes in {len(inside)} routes; they win there, and people must sign in'
-            yield Complaint((*place, "public", number), text)
+    if app.signin == "local":
+        yield from _public(place, app)
     names = {route.name: number for number, route in enumerate(app.routes)}
     for name, text in never_matching(app.routes):
         yield Complaint((*place, "route", names[name]), text)
+
+
+def _public(place: Place, app: App) -> Iterator[Complaint]:
+    for number, pattern in enumerate(app.public):
+        inside = [each for each, route in enumerate(app.routes) if overlaps(pattern, route.path)]
+        if len(inside) > FEW:
+            text = f'"{pattern}" takes in {len(inside)} routes; they win there, and people must sign in'
+            yield Complaint((*place, "public", number), text)
+            continue
+        for each in inside:
+            text = f'is partly inside public "{pattern}"; this route wins there, and people must sign in'
+            yield Complaint((*place, "route", each, "path"), text)
 
 
 def _route(place: Place, route: Route, app: App, settings: Settings) -> Iterator[Complaint]:
@@ -129,11 +138,6 @@ def _route(place: Place, route: Route, app: App, settings: Settings) -> Iterator
     if requirement.max_age >= settings.session.absolute and not requirement.once:
         life = spoken(settings.session.absolute)
         yield Complaint((*place, "max_age"), f"is never reached: a session ends after {life}; nobody is asked again")
-    for pattern in app.public:
-        few = sum(overlaps(pattern, each.path) for each in app.routes) <= FEW
-        if few and app.signin == "local" and overlaps(pattern, route.path):
-            text = f'is partly inside public "{pattern}"; this route wins there, and people must sign in'
-            yield Complaint((*place, "path"), text)
     for method in sorted((route.methods or frozenset()) - set(METHODS)):
         near = difflib.get_close_matches(method, METHODS, 1)
         meant = f'; did you mean "{near[0]}"?' if near else ""

@@ -1,6 +1,7 @@
 """Warnings: what `check` says of a file that works and is probably not meant so."""
 
 import os
+import time
 
 import pytest
 
@@ -98,6 +99,16 @@ def test_what_is_public_around_many_routes_is_said_once(warnings):
 def test_an_app_without_routes_is_said_to_have_nothing_sensitive(warnings):
     [line] = warnings(QUIET[QUIET.index("[[app.route]]") :], "")
     assert "app[0]: has no [[app.route]]" in line
+
+
+def test_thousands_of_routes_beside_a_public_path_are_looked_at_once(warnings):
+    more = "".join(
+        f'\n[[app.route]]\nname = "r{number}"\naction = "Do it"\npath = "/r/{number}/**"' for number in range(2000)
+    )
+    text = QUIET.replace(UPSTREAM, f'{UPSTREAM}\npublic = ["/open/**"]').replace(PATH, PATH + more)
+    began = time.process_time()
+    assert warnings(QUIET, text) == []
+    assert time.process_time() - began < 12  # to look at each pair takes half a minute
 
 
 @pytest.mark.parametrize(
