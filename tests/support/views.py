@@ -165,6 +165,7 @@ VIEWS: dict[str, View] = {
             (403, "other-person"),
             (404, "not-found"),
             (404, "expired"),
+            (408, "slow"),
             (409, "unanswered"),
             (421, "unknown-host"),
             (429, "throttled"),
