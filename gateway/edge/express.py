@@ -29,7 +29,7 @@ from gateway.policy.decision import decide
 from gateway.policy.facts import Forward, Request
 from gateway.policy.headers import Field, body_length, forwarded, own_cookie, passing
 from gateway.policy.routes import NONE
-from gateway.policy.target import ANYTHING, readings
+from gateway.policy.target import ANYTHING, origin_form, readings
 
 SHORT = 256
 """Bytes of a target whose place in the table is remembered."""
@@ -222,11 +222,12 @@ def at(known: Known, target: bytes, id: str, now: float) -> Request:
 
 def kind_of(gate: Gate, target: bytes) -> str:
     """What a target is, whoever asks for it and however."""
-    if not target.startswith(b"/"):
-        return ODD
     try:
+        authority, _ = origin_form(target)
         seen = readings(target.partition(b"?")[0])
     except GatewayError:
+        return ODD
+    if authority is not None:
         return ODD
     if seen == ANYTHING or any(each.startswith("/.gateway") for each in seen):
         return ODD

@@ -14,6 +14,7 @@ from tests.journeys.ageing import STALE, signed_in
 from tests.journeys.conftest import ROUTES
 from tests.support.echo import Echo
 from tests.support.processes import Gateway, gateway
+from tests.support.raw import Raw
 
 OWN = re.compile(
     rb"(?mi)^date: [^\r]*|[0-9a-f]{24}|confirm/[\w-]+|localhost:[0-9]+|127\.0\.0\.1:[0-9]+|\"server_time\": [0-9]+"
@@ -171,6 +172,36 @@ def test_the_lane_changes_no_byte(
         talk(gate, people[gate.port], (get(b"/warm"),))  # the lane takes connections that are there
         before = len(app.seen)
         told.append(OWN.sub(b"~", talk(gate, people[gate.port], pieces)))
+        seen = [(each.method, each.target, each.headers, each.body) for each in app.seen[before:]]
+        reached.append(OWN.sub(b"~", repr(seen).encode()))
+    assert told[0] == told[1]
+    assert reached[0] == reached[1]
+
+
+@pytest.mark.parametrize(
+    "target",
+    [
+        *(b"/notes/2?a=b", b"/admin/users", b"/static/site.css", b"/.gateway/account", b"/%2egateway/account"),
+        *(b"/notes?x#y", b"/notes#x", b"/notes?x=%zz", b"/%zz", b"/notes?a=\xe9", b"http://{HOST}/notes"),
+        *(b"http://evil.test/notes", b"//admin", b"/x/..;/admin", b"/account/email?_method=POST", b"*", b"notes"),
+    ],
+)
+def test_nor_does_it_on_a_connection_that_it_knows(
+    target: bytes, app: Echo, twins: tuple[Gateway, Gateway], people: dict[int, tuple[str, str]]
+) -> None:
+    told, reached = [], []
+    for gate in twins:
+        host, (fresh, _) = b"localhost:%d" % gate.port, people[gate.port]
+        head = b"GET %b HTTP/1.1\r\nHost: " + host + b"\r\nCookie: gateway_session=" + fresh.encode() + b"\r\n\r\n"
+        with Raw(gate.port) as client:
+            for _ in range(2):
+                client.send(head % b"/warm")
+                assert client.answer().status == 200
+            before = len(app.seen)
+            client.send(head % target.replace(b"{HOST}", host))
+            answer = client.answer()
+        said = (answer.headers, answer.body) if b"gateway" not in target else ()  # pages of ours have tokens
+        told.append((answer.status, OWN.sub(b"~", repr(said).encode())))
         seen = [(each.method, each.target, each.headers, each.body) for each in app.seen[before:]]
         reached.append(OWN.sub(b"~", repr(seen).encode()))
     assert told[0] == told[1]
