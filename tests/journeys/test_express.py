@@ -200,7 +200,8 @@ def test_nor_does_it_on_a_connection_that_it_knows(
             before = len(app.seen)
             client.send(head % target.replace(b"{HOST}", host))
             answer = client.answer()
-        said = (answer.headers, answer.body) if b"gateway" not in target else ()  # pages of ours have tokens
+        fields = [field for field in answer.headers if field[0] != "date"]
+        said = (fields, answer.body) if b"gateway" not in target else ()  # pages of ours have tokens
         told.append((answer.status, OWN.sub(b"~", repr(said).encode())))
         seen = [(each.method, each.target, each.headers, each.body) for each in app.seen[before:]]
         reached.append(OWN.sub(b"~", repr(seen).encode()))
