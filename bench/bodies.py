@@ -44,7 +44,7 @@ def section(lab: Lab) -> list[Row]:
 def _came_through(down: list[Entrant], up: list[Entrant], log: Path) -> None:
     """Raises RuntimeError if a body did not."""
     for load in (load for each in down for load in each.loads):
-        if load.mebibytes < load.requests:
+        if load.mebibytes < 0.99 * load.requests:  # wrk rounds what it has read: "1.56GB"
             raise RuntimeError(f"{load.requests} downloads had {load.mebibytes:.0f} MiB")
     lengths = [int(line) for line in log.read_text().split()]
     whole = sum(length > MEBIBYTE for length in lengths)
