@@ -165,7 +165,8 @@ class Express:
         decision = decide(place.match.routes, found.session, int(now))
         if not isinstance(decision, Forward) or not passable(gate, request, decision):
             return None
-        wire = self._wire(known)
+        who = told(known, found, decision)
+        wire = self._wire(known)  # from here on nothing may fail: it would be lost
         if wire is None:
             return None
         if decision.routes:
@@ -173,7 +174,6 @@ class Express:
         else:
             gate.counts.open += 1
         gate.sessions.touch(found.session, int(now))
-        who = told(known, found, decision)
         return _lane(known, wire, target, id, now, who, NEVER_CACHED if decision.routes else ())
 
     def _read(self, known: Known, now: float) -> Found | None:
