@@ -12,12 +12,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from math import inf
 from time import perf_counter
 from typing import Protocol
 
 import httptools
 
+from gateway.edge.cache import Cache
 from gateway.edge.timeouts import Timeouts
 from gateway.errors import UpstreamBroken, UpstreamError, UpstreamTimeout
 from gateway.policy.headers import Field
@@ -26,11 +28,25 @@ HIGH_WATER = 64 << 10
 HEAD_MAX = 256 << 10
 BODYLESS = frozenset({204, 304})
 
+LONG = 2048
+"""Bytes of a head that may be remembered, at most."""
+
+
+@dataclass(slots=True)
+class Answer:
+    """What a head says that came with all of its body, on a connection that can be used again."""
+
+    status: int
+    headers: list[Field]
+    length: int
+    written: tuple[object, bytes] = (None, b"")  # for whom, and how, it was written the last time
+
 
 class Pool(Protocol):
     """Where wires come from and go back to."""
 
     timeouts: Timeouts
+    answers: Cache[bytes, Answer]
 
     def ended(self, wire: Wire, *, reusable: bool) -> None:
         """Its exchange is over."""
@@ -53,6 +69,7 @@ class Exchange:
     slow: Callable[[], None] | None = None  # called once if the exchange lasts longer than a moment
     status = 0  # until the head is there
     headers: Sequence[Field] = ()
+    answer: Answer | None = None  # where it was seen before
     complete = False
     reusable = False
     error: UpstreamError | None = None
@@ -205,6 +222,9 @@ class Wire(asyncio.Protocol):
             self.transport.abort()
             return
         exchange.repeat = None
+        starts = not (exchange.status or self._head_bytes)
+        if starts and exchange.sent and not exchange.is_head and self._at_once(exchange, data):
+            return
         try:
             self._parser.feed_data(data)
         except (httptools.HttpParserError, httptools.HttpParserUpgrade) as error:
@@ -213,13 +233,39 @@ class Wire(asyncio.Protocol):
                 self._fail(UpstreamBroken(f"the answer is not HTTP: {error.__context__ or error}"))
                 return
         if exchange.complete:
-            self.end(reusable=self._clean and exchange.sent and exchange.reusable)
+            reusable = self._clean and exchange.sent and exchange.reusable
+            if starts and reusable and not exchange.is_head:
+                self._learn(exchange, data)
+            self.end(reusable=reusable)
         elif not exchange.status:
             self._head_bytes += len(data)
             if self._head_bytes > HEAD_MAX:
                 self._fail(UpstreamBroken("the head of the answer does not end"))
             return
         exchange.wake()
+
+    def _at_once(self, exchange: Exchange, data: bytes) -> bool:
+        """An answer that came whole, with a head that was parsed before, need not be parsed again."""
+        head, _, body = data.partition(b"\r\n\r\n")
+        answer = self.pool.answers.get(head)
+        if answer is None or len(body) != answer.length:
+            return False
+        exchange.status, exchange.headers, exchange.answer = answer.status, answer.headers, answer
+        if body:
+            exchange.add(body)
+        exchange.complete = exchange.reusable = True
+        self.end(reusable=True)
+        exchange.wake()
+        return True
+
+    def _learn(self, exchange: Exchange, data: bytes) -> None:
+        """What the parser made of this piece, which was one answer from its beginning to its end."""
+        head, _, body = data.partition(b"\r\n\r\n")
+        if len(head) > LONG or not head.startswith(b"HTTP/1.1 %d " % exchange.status):  # another one came before it
+            return
+        lengths = [value for name, value in exchange.headers if name == b"content-length"]
+        if lengths == [b"%d" % len(body)] and all(name != b"set-cookie" for name, _ in exchange.headers):
+            self.pool.answers.put(head, Answer(exchange.status, list(exchange.headers), len(body)))
 
     def eof_received(self) -> None:
         exchange = self.exchange

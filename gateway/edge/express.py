@@ -3,17 +3,19 @@
 Rules of the file:
 - The ASGI app is the reference. Whatever is not plainly "forward it, now" goes that way: there is no Lane for it.
 - The lane has no rules of its own: it asks the same functions as the gatekeeper, in the same order.
-- What a head says is worked out once for a connection that says it again; what is decided of it, each time.
+- What a head says is worked out once for those who say it again; what is decided of it, each time.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache, partial
 from typing import Any, NamedTuple
 
 from gateway.edge.answers import NEVER_CACHED, Fields
+from gateway.edge.cache import Cache
 from gateway.edge.cookies import SESSION
 from gateway.edge.delivery import identity
 from gateway.edge.exchange import Wire
@@ -34,6 +36,14 @@ from gateway.policy.target import ANYTHING, origin_form, readings
 SHORT = 256
 """Bytes of a target whose place in the table is remembered."""
 
+HEADS = 256
+"""Heads whose meaning is remembered, twice; of at most LONG bytes each."""
+
+LONG = 2048
+
+REQUEST_LINE = re.compile(rb"([A-Z]+) (/[A-Za-z0-9/._~!$&'()*+,;=:@%?-]*) HTTP/1\.1")
+"""One that every parser reads the same way (RFC 9112, 3)."""
+
 PLAIN, PUBLIC, SENSITIVE, ODD = "plain", "public", "sensitive", "odd"
 """What a target may be: for whoever has a session, for everybody, on some route, for the gatekeeper alone."""
 
@@ -45,6 +55,8 @@ class Known:
     express: Express
     method: bytes
     headers: list[Field]
+    peer: str  # whose it is: the address of the connection
+    keep_alive: bool
     gate: Gate
     request: Request  # the first that said it
     id: str  # "" where each request is given one
@@ -78,13 +90,16 @@ class Express:
 
     def __init__(self, gates: Mapping[str, Gate], trusted: Networks) -> None:
         self.under_way = 0
+        self.heads: Cache[bytes, Known] = Cache(HEADS)  # by the fields as they came
         self._gates = gates
         self._trusted = trusted
         self._kinds: dict[str, Callable[[bytes], str]] = {
             host: lru_cache(1024)(partial(kind_of, gate)) for host, gate in gates.items()
         }
 
-    def know(self, method: bytes, target: bytes, headers: list[Field], client: Any, now: float) -> Known | None:
+    def know(
+        self, method: bytes, target: bytes, headers: list[Field], client: Any, now: float, *, keep_alive: bool
+    ) -> Known | None:
         """What that head says; None where that is not for the lane."""
         scope = {
             "headers": headers,
@@ -106,7 +121,9 @@ class Express:
         id = request.id if request.header(b"x-request-id") == request.id.encode() else ""
         own = lines(passing(request.headers, gate.strip))
         beside = lines(forwarded(request.client.encode(), gate.proto, request.header(b"host") or b""))
-        return Known(self, method, headers, gate, request, id, token, body_length(request.headers), own, beside)
+        length = body_length(request.headers)
+        peer = client[0] if client else ""
+        return Known(self, method, headers, peer, keep_alive, gate, request, id, token, length, own, beside)
 
     def lane(self, known: Known, target: bytes, now: float) -> Lane | None:
         """For a request with that head; None for what the gatekeeper has to judge."""
@@ -204,6 +221,13 @@ def _lane(
         id.encode(),
     )
     return Lane(known, wire, target, id, now, start, extra)
+
+
+@lru_cache(1024)
+def asked(line: bytes) -> tuple[bytes, bytes] | None:
+    """Method and target of a request line; None where it is for the parser to say."""
+    found = REQUEST_LINE.fullmatch(line)
+    return None if found is None else (found[1], found[2])
 
 
 def told(known: Known, found: Found | None, decision: Forward) -> bytes:

@@ -62,11 +62,11 @@ class Ride(Exchange):
     _chunked = False  # is what the client gets
     _over = False
 
-    def __init__(self, client: Client, lane: Lane, *, keep_alive: bool) -> None:
+    def __init__(self, client: Client, lane: Lane) -> None:
         known = lane.known
         super().__init__(known.gate.upstream, is_head=known.method == b"HEAD", sent=False, repeat=None)
         self.lane = lane
-        self.keep_alive = keep_alive
+        self.keep_alive = known.keep_alive
         self._client = client
         self._rest = known.length
         self._pieces: list[bytes] = []
@@ -83,6 +83,12 @@ class Ride(Exchange):
         if self.disconnected and not self.response_complete:
             self.close()
             self._end()
+
+    def go(self, body: bytes) -> None:
+        """Send it: this is all of it."""
+        self._whole = True
+        self._depart(body)
+        self._await()
 
     def receive(self, data: bytes) -> None:
         """A piece of the body."""
@@ -176,10 +182,19 @@ class Ride(Exchange):
 
     def _head(self) -> bytes:
         self.response_started = True
+        answer, said = self.answer, self._client.fields()
+        if answer is None:
+            return self._written(said)
+        to = said, self.lane.extra, self.keep_alive
+        if answer.written[0] != to:
+            answer.written = to, self._written(said)
+        return answer.written[1]
+
+    def _written(self, said: list[Field]) -> bytes:
         fields = answer_fields(self.status, self.headers, self.lane.extra)
         written = [STATUS_LINE[self.status]]
         sized = False
-        for name, value in (*self._client.fields(), *fields):
+        for name, value in (*said, *fields):
             if name == b"content-length":
                 sized = True
             written.append(b"%b: %b\r\n" % (name, value))

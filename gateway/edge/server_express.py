@@ -9,7 +9,7 @@ from typing import Any, cast
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
-from gateway.edge.express import Express, Known, Lane
+from gateway.edge.express import LONG, Express, Known, Lane, asked
 from gateway.edge.ride import Ride
 from gateway.edge.server import HttpProtocol
 from gateway.errors import UpstreamError
@@ -22,21 +22,32 @@ ASKED: Any = {}
 class ExpressProtocol(HttpProtocol):
     """Takes the lane where there is one; for everything else it is an HttpProtocol."""
 
-    _known: Known | None = None  # of the newest head
+    _known: Known | None = None  # of the newest head that was for the lane
+    _said: Known | None = None  # the same, if it came in this piece
+    _begun = 0  # requests that began in this piece
+    _declined = False  # the lane was asked already
     _due: Ride | None = None  # has something to send when all that came is parsed
     _riding: Ride | None = None
 
     # what the transport and the parser call
 
     def data_received(self, data: bytes) -> None:
+        idle = not (self._asks or self._reading or self._unfinished or self.pipeline or self._refusal)
+        if idle and not self.server_state.draining and self._at_once(data):
+            return
+        self._begun, self._said = 0, None
         super().data_received(data)
+        self._declined = False
         due = self._due
+        if idle and self._begun == 1 and self._said is not None and not self._reading:
+            self._learn(data, self._said)
         if due is not None:
             self._due = None
             due.push()
 
     def on_message_begin(self) -> None:
         """The scope is made when it is needed."""
+        self._begun += 1
         self.url = b""
         self.headers = []
         self.expect_100_continue = False
@@ -45,7 +56,7 @@ class ExpressProtocol(HttpProtocol):
     def on_headers_complete(self) -> None:
         lane = self._lane()
         if lane is not None:
-            self._board(lane)
+            self._due = self._board(lane, reading=True)
             return
         url, headers, expects = self.url, self.headers, self.expect_100_continue
         HttpToolsProtocol.on_message_begin(self)
@@ -79,8 +90,34 @@ class ExpressProtocol(HttpProtocol):
         if self._riding is not None:
             self._riding.flows_on()
 
+    def _at_once(self, data: bytes) -> bool:
+        """A request that came whole, with a head that was parsed before, need not be parsed again."""
+        head, _, body = data.partition(b"\r\n\r\n")
+        line, _, fields = head.partition(b"\r\n")
+        express: Express = cast(Any, self.app).express
+        known, limits = express.heads.get(fields), self.server_state.limits
+        if known is None or len(body) != known.length or known.peer != (self.client[0] if self.client else ""):
+            return False
+        method, target = asked(line) or (b"", b"")
+        if method != known.method or len(target) > limits.target or len(data) > limits.head:
+            return False
+        lane = express.lane(known, target, time.time())  # noqa: TID251
+        if lane is None:
+            self._declined = True
+            return False
+        self._heard = self.loop.time()
+        self._board(lane, reading=False).go(body)
+        return True
+
+    def _learn(self, data: bytes, known: Known) -> None:
+        """What the parser made of this piece, which was one request from its beginning to its end."""
+        head, _, body = data.partition(b"\r\n\r\n")
+        line, _, fields = head.partition(b"\r\n")
+        if len(fields) <= LONG and len(body) == known.length and asked(line) == (known.method, self.url):
+            known.express.heads.put(fields, known)
+
     def _lane(self) -> Lane | None:
-        if self._unfinished or self.pipeline or self._refusal is not None or self.expect_100_continue:
+        if self._declined or self._unfinished or self.pipeline or self._refusal is not None or self.expect_100_continue:
             return None
         parser, worker = self.parser, self.server_state
         if worker.draining or parser.should_upgrade() or parser.get_http_version() != "1.1" or not self._fits():
@@ -88,9 +125,11 @@ class ExpressProtocol(HttpProtocol):
         express: Express = cast(Any, self.app).express
         method, now, known = parser.get_method(), time.time(), self._known  # noqa: TID251
         if known is None or known.headers != self.headers or known.method != method or known.express is not express:
-            known = self._known = express.know(method, self.url, self.headers, self.client, now)
+            keep_alive = parser.should_keep_alive()
+            known = self._known = express.know(method, self.url, self.headers, self.client, now, keep_alive=keep_alive)
             if known is None:
                 return None
+        self._said = known
         return express.lane(known, self.url, now)
 
     def _fits(self) -> bool:
@@ -99,13 +138,14 @@ class ExpressProtocol(HttpProtocol):
         short = len(self.url) <= limits.target and len(self.headers) <= limits.fields
         return short and self._head_bytes + self._piece <= limits.head
 
-    def _board(self, lane: Lane) -> None:
-        ride = Ride(self, lane, keep_alive=self.parser.should_keep_alive())
-        self._asks, self._reading = False, True
+    def _board(self, lane: Lane, *, reading: bool) -> Ride:
+        ride = Ride(self, lane)
+        self._asks, self._reading = False, reading
         self.cycle = self._running = cast(RequestResponseCycle, ride)
-        self._due = self._riding = ride
+        self._riding = ride
         if self.scope is None:
             self.scope = ASKED
+        return ride
 
     # what the ride calls
 
