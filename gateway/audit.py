@@ -19,7 +19,7 @@ from contextlib import suppress
 from datetime import UTC, datetime
 from functools import lru_cache
 from json.encoder import encode_basestring_ascii as quoted
-from typing import BinaryIO, Literal
+from typing import Any, BinaryIO, Literal, NamedTuple
 
 from gateway.policy.facts import Reason
 
@@ -32,6 +32,49 @@ ONE_PIECE = 4096
 """Bytes that a pipe takes whole, so that lines of several workers do not mix (pipe(7), PIPE_BUF)."""
 
 
+class Line(NamedTuple):
+    """All of it but when it was, and the id of the request, which stands between the two."""
+
+    start: str
+    end: str
+
+
+def line(
+    event: Event,
+    *,
+    reason: Reason,
+    app: str = "",
+    routes: Sequence[str] = (),
+    subject: str = "",
+    session: str = "",
+    client: str = "",
+    method: str = "",
+    path: str = "",
+    max_age: int | None = None,
+    auth_time: int | None = None,
+    verifier: str = "",
+    credential: str = "",
+    held: bool | None = None,
+    unmet: Mapping[str, Reason] | None = None,
+) -> Line:
+    """What is empty is left out. `unmet` are routes in report mode, and what they would have asked.
+
+    `session` is the session's ref, never its id; `path` is cut at "?".
+    """
+    start = f', "event": {quoted(event)}, "reason": {quoted(reason)}' + _text("app", app)
+    if routes:
+        start += f', "routes": {_names(tuple(routes))}'
+    start += _text("subject", subject[:LONGEST]) + _text("session", session) + _text("client", client[:LONGEST])
+    start += _text("method", method[:LONGEST]) + _text("path", path.partition("?")[0][:LONGEST])
+    end = _number("max_age", max_age) + _number("auth_time", auth_time)
+    end += _text("verifier", verifier) + _text("credential", credential)
+    if held is not None:
+        end += f', "held": {"true" if held else "false"}'
+    if unmet:
+        end += f', "unmet": {{{", ".join(f"{quoted(name)}: {quoted(why)}" for name, why in unmet.items())}}}'
+    return Line(start, end)
+
+
 class Audit:
     """Writes to `stream`, and never raises: a log that nobody reads any more must not stop requests."""
 
@@ -40,48 +83,17 @@ class Audit:
         self._broken = False
         self._lines: list[bytes] = []  # of this turn
 
-    def write(
-        self,
-        event: Event,
-        *,
-        now: float,
-        reason: Reason,
-        app: str = "",
-        routes: Sequence[str] = (),
-        subject: str = "",
-        session: str = "",
-        client: str = "",
-        method: str = "",
-        path: str = "",
-        request_id: str = "",
-        max_age: int | None = None,
-        auth_time: int | None = None,
-        verifier: str = "",
-        credential: str = "",
-        held: bool | None = None,
-        unmet: Mapping[str, Reason] | None = None,
-    ) -> None:
-        """One line; what is empty is left out. `unmet` are routes in report mode, and what they would have asked.
-
-        `session` is the session's ref, never its id; `path` is cut at "?".
-        """
+    def write(self, event: Event, *, now: float, request_id: str, **facts: Any) -> None:
+        """One line of what `line` says."""
         try:
-            line = f'{{"time": "{_rfc3339(now)}", "event": {quoted(event)}, "reason": {quoted(reason)}'
-            line += _text("app", app)
-            if routes:
-                line += f', "routes": {_names(tuple(routes))}'
-            line += _text("subject", subject[:LONGEST]) + _text("session", session) + _text("client", client[:LONGEST])
-            line += _text("method", method[:LONGEST]) + _text("path", path.partition("?")[0][:LONGEST])
-            line += _text("request_id", request_id[:LONGEST])
-            line += _number("max_age", max_age) + _number("auth_time", auth_time)
-            line += _text("verifier", verifier) + _text("credential", credential)
-            if held is not None:
-                line += f', "held": {"true" if held else "false"}'
-            if unmet:
-                line += f', "unmet": {{{", ".join(f"{quoted(name)}: {quoted(why)}" for name, why in unmet.items())}}}'
-            self._lines.append(line.replace("\x7f", "\\u007f").encode() + b"}\n")
+            self.put(line(event, **facts), now=now, request_id=request_id)
         except (ValueError, OverflowError) as error:
             self._note(error)
+
+    def put(self, line: Line, *, now: float, request_id: str) -> None:
+        """The same, for one that was said before."""
+        written = f'{{"time": "{_rfc3339(now)}"{line.start}{_text("request_id", request_id[:LONGEST])}{line.end}}}\n'
+        self._lines.append(written.replace("\x7f", "\\u007f").encode())
         if len(self._lines) == 1:
             self._leave()
 

@@ -26,6 +26,7 @@ from pathlib import Path
 from threading import Lock
 from typing import Any, Literal, TypeVar
 
+from gateway.commits import Commits, watch
 from gateway.errors import StoreError
 from gateway.sql import Read
 from gateway.timing import Timed, untimed
@@ -94,11 +95,14 @@ class Database:
             self._writer = _connect(path, PATIENCE)
             self._writer.execute(f"PRAGMA synchronous = {synchronous}")
             self._writer.execute("PRAGMA foreign_keys = ON")
+            self._reader.execute("PRAGMA data_version").fetchone()  # opens what `watch` looks at
+            self._commits: Commits | None = watch(path)
         except BROKEN as error:
             raise StoreError(f"{path}: {error}") from error
         self._thread = ThreadPoolExecutor(1, "sqlite")
-        self._known: dict[tuple[Read, ...], list[list[Any]]] = {}  # what was read of the file as it was at `_version`
-        self._version: int | None = None
+        self._known: dict[tuple[Read, ...], list[list[Any]]] = {}  # what was read of the file as it was at `_mark`
+        self._mark: object = None
+        self._looked = False  # whether it is the same file, in this turn of the loop
         self._waiting: deque[_Write] = deque()
         self._writing = False  # the thread looks again before it rests
         self._lock = Lock()  # of both
@@ -125,15 +129,23 @@ class Database:
 
         What commits between the look and the reads is seen by these, and by the next look too.
         """
-        version = self.one(int, "PRAGMA data_version")
-        if version != self._version or len(self._known) >= MANY:
-            self._known, self._version = {}, version
+        mark = self.mark()
+        if mark != self._mark or len(self._known) >= MANY:
+            self._known, self._mark = {}, mark
         found = self._known.get(reads)
         if found is None:
             found = [self.all(into, sql, *values) for into, sql, values in reads]
             if any(found):  # anybody can ask for what is not there
                 self._known[reads] = found
         return found
+
+    def mark(self) -> object:
+        """The same as before if nobody, in any process, has committed since. Raises StoreError."""
+        if self._commits is None:
+            return self.one(int, "PRAGMA data_version")
+        if not self._looked:
+            self._look()
+        return self._commits.mark()
 
     async def write(self, work: Callable[[sqlite3.Connection], T]) -> T:
         """What `work` returns; all it did, or, when it raises, nothing."""
@@ -161,6 +173,8 @@ class Database:
         self._wake()
         try:
             await asyncio.get_running_loop().run_in_executor(self._thread, self._writer.close)
+            if self._commits is not None:
+                self._commits.close()
         finally:
             self._thread.shutdown(wait=False)
 
@@ -216,6 +230,20 @@ class Database:
         except Exception as error:  # none of them lasts
             for write in writes:
                 write.error = write.error or StoreError(f"{type(error).__name__}: {error}")
+
+    def _look(self) -> None:
+        """Who replaces a file does not race with a request: once a turn of the loop is enough."""
+        try:
+            self._same_file()
+            asyncio.get_running_loop().call_soon(self._look_again)
+            self._looked = True
+        except OSError as error:
+            raise StoreError(f"{type(error).__name__}: {error}") from error
+        except RuntimeError:  # there is no loop, and no turn
+            return
+
+    def _look_again(self) -> None:
+        self._looked = False
 
     def _same_file(self) -> None:
         # What others revoke stands in the file of that name; one that was removed or replaced still opens and reads.

@@ -8,41 +8,32 @@ Rules of the file:
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache, partial
 from typing import Any, NamedTuple
 
+from gateway import audit
 from gateway.edge.answers import NEVER_CACHED, Fields
-from gateway.edge.cache import Cache
 from gateway.edge.cookies import SESSION
 from gateway.edge.delivery import identity
 from gateway.edge.exchange import Wire
 from gateway.edge.failures import fail
 from gateway.edge.gate import Gate, Visit
-from gateway.edge.gatekeeper import noted, passable, where
+from gateway.edge.gatekeeper import passable, passed, where
+from gateway.edge.heads import Heads
 from gateway.edge.intake import Networks, intake, new_id
 from gateway.edge.resuming import brings_ticket
 from gateway.edge.upstream import REPEATABLE, lines
 from gateway.errors import GatewayError, UpstreamError
 from gateway.flows.sessions import Found
 from gateway.policy.decision import decide
-from gateway.policy.facts import Forward, Request
+from gateway.policy.facts import Forward, Reason, Request, Session
 from gateway.policy.headers import Field, body_length, forwarded, own_cookie, passing
-from gateway.policy.routes import NONE
 from gateway.policy.target import ANYTHING, origin_form, readings
 
 SHORT = 256
 """Bytes of a target whose place in the table is remembered."""
-
-HEADS = 256
-"""Heads whose meaning is remembered, twice; of at most LONG bytes each."""
-
-LONG = 2048
-
-REQUEST_LINE = re.compile(rb"([A-Z]+) (/[A-Za-z0-9/._~!$&'()*+,;=:@%?-]*) HTTP/1\.1")
-"""One that every parser reads the same way (RFC 9112, 3)."""
 
 PLAIN, PUBLIC, SENSITIVE, ODD = "plain", "public", "sensitive", "odd"
 """What a target may be: for whoever has a session, for everybody, on some route, for the gatekeeper alone."""
@@ -66,6 +57,20 @@ class Known:
     beside: bytes  # and those that say where it came from
     found: Found | None = None  # whose session it was the last time,
     who: bytes = b""  # and what the app was told of them
+    passed: Passed | None = None  # on a sensitive route, the last time
+
+
+class Passed(NamedTuple):
+    """A request that may pass: true of the same one in the same second, for as long as the store has the same mark."""
+
+    mark: object
+    second: int
+    target: bytes
+    session: Session
+    who: bytes
+    routes: tuple[str, ...]  # by name
+    reason: Reason
+    line: audit.Line | None  # for the audit log, where there is a route
 
 
 class Lane(NamedTuple):
@@ -90,7 +95,7 @@ class Express:
 
     def __init__(self, gates: Mapping[str, Gate], trusted: Networks) -> None:
         self.under_way = 0
-        self.heads: Cache[bytes, Known] = Cache(HEADS)  # by the fields as they came
+        self.heads: Heads[Known] = Heads()
         self._gates = gates
         self._trusted = trusted
         self._kinds: dict[str, Callable[[bytes], str]] = {
@@ -166,41 +171,51 @@ class Express:
 
     def _fresh(self, known: Known, target: bytes, id: str, now: float) -> Lane | None:
         """What matches a route, if the proof is fresh enough for it, and the store can be read at once."""
-        gate = known.gate
+        gate, second = known.gate, int(now)
         if known.token is None or not gate.sessions.at_once:
             return None
-        request = at(known, target, id, now)
-        place = where(gate, request)
-        if place.match.undecided or place.hosted:
+        try:
+            mark = gate.sessions.mark()
+            passed = known.passed
+            if passed is None or passed.mark != mark or passed.second != second or passed.target != target:
+                passed = known.passed = _passed(known, target, now, mark)
+        except GatewayError:
             return None
-        if place.match is NONE:
-            found = gate.sessions.remembered(known.token, gate.app.name, now)
-        else:
-            found = self._read(known, now)
-        if found is None or not found.alive or found.session.superseded:
+        if passed is None:
             return None
-        decision = decide(place.match.routes, found.session, int(now))
-        if not isinstance(decision, Forward) or not passable(gate, request, decision):
-            return None
-        who = told(known, found, decision)
         wire = self._wire(known)  # from here on nothing may fail: it would be lost
         if wire is None:
             return None
-        if decision.routes:
-            noted(Visit(gate, request, found), decision)
-        else:
+        if passed.line is None:
             gate.counts.open += 1
-        gate.sessions.touch(found.session, int(now))
-        return _lane(known, wire, target, id, now, who, NEVER_CACHED if decision.routes else ())
-
-    def _read(self, known: Known, now: float) -> Found | None:
-        try:
-            return known.gate.sessions.found(known.token or b"", known.gate.app.name, int(now))
-        except GatewayError:
-            return None
+        else:
+            gate.counts.decided(passed.routes, passed.reason)
+            gate.audit.put(passed.line, now=now, request_id=id)
+        gate.sessions.touch(passed.session, second)
+        return _lane(known, wire, target, id, now, passed.who, () if passed.line is None else NEVER_CACHED)
 
     def _wire(self, known: Known) -> Wire | None:
         return known.gate.upstream.reserve(sure=known.length != 0 or known.method not in REPEATABLE)
+
+
+def _passed(known: Known, target: bytes, now: float, mark: object) -> Passed | None:
+    """The way of a request through the gatekeeper; None if there is another end to it. Raises GatewayError."""
+    gate, second = known.gate, int(now)
+    request = at(known, target, known.id, now)
+    place = where(gate, request)
+    if place.match.undecided or place.hosted or known.token is None:
+        return None
+    found = gate.sessions.found(known.token, gate.app.name, second)
+    if found is None or not found.alive or found.session.superseded:
+        return None
+    decision = decide(place.match.routes, found.session, second)
+    if not isinstance(decision, Forward) or not passable(gate, request, decision):
+        return None
+    more, line = passed(decision), None
+    if decision.routes:
+        line = audit.line("decision", **Visit(gate, request, found).facts(decision.reason, **more))
+    who = told(known, found, decision)
+    return Passed(mark, second, target, found.session, who, tuple(more["routes"]), decision.reason, line)
 
 
 def _lane(
@@ -221,13 +236,6 @@ def _lane(
         id.encode(),
     )
     return Lane(known, wire, target, id, now, start, extra)
-
-
-@lru_cache(1024)
-def asked(line: bytes) -> tuple[bytes, bytes] | None:
-    """Method and target of a request line; None where it is for the parser to say."""
-    found = REQUEST_LINE.fullmatch(line)
-    return None if found is None else (found[1], found[2])
 
 
 def told(known: Known, found: Found | None, decision: Forward) -> bytes:

@@ -72,17 +72,19 @@ class Visit:
         routes, verifier = more.get("routes", ()), more.get("verifier", "")
         self.gate.counts.noted(event, reason, routes, verifier, own_login=self.gate.applogin is not None)
         request = self.request
+        self.gate.audit.write(event, now=request.now, request_id=request.id, **self.facts(reason, **more))
+
+    def facts(self, reason: Reason, **more: Any) -> dict[str, Any]:
+        """What an audit line about this visit says."""
+        request = self.request
         if self.found is not None:
             more.setdefault("subject", self.found.session.subject)
             more.setdefault("session", self.found.session.ref)
-        self.gate.audit.write(
-            event,
-            now=request.now,
-            reason=reason,
-            app=self.gate.app.name,
-            client=request.client,
-            method=request.method,
-            path=request.path.decode("latin-1"),
-            request_id=request.id,
+        return {
+            "reason": reason,
+            "app": self.gate.app.name,
+            "client": request.client,
+            "method": request.method,
+            "path": request.path.decode("latin-1"),
             **more,
-        )
+        }

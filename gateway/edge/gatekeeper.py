@@ -238,8 +238,13 @@ def passable(gate: Gate, request: Request, decision: Forward) -> bool:
 
 def noted(visit: Visit, decision: Forward) -> None:
     """What passed on a sensitive route; challenges and refusals note themselves."""
-    routes = [route.name for route in decision.routes]
-    visit.note("decision", decision.reason, routes=routes, auth_time=decision.auth_time, unmet=decision.unmet)
+    visit.note("decision", decision.reason, **passed(decision))
+
+
+def passed(decision: Forward) -> dict[str, Any]:
+    """What the audit log is told of it."""
+    names = [route.name for route in decision.routes]
+    return {"routes": names, "auth_time": decision.auth_time, "unmet": decision.unmet}
 
 
 async def nothing() -> Any:

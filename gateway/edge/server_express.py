@@ -9,7 +9,7 @@ from typing import Any, cast
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
-from gateway.edge.express import LONG, Express, Known, Lane, asked
+from gateway.edge.express import Express, Known, Lane
 from gateway.edge.ride import Ride
 from gateway.edge.server import HttpProtocol
 from gateway.errors import UpstreamError
@@ -40,7 +40,7 @@ class ExpressProtocol(HttpProtocol):
         self._declined = False
         due = self._due
         if idle and self._begun == 1 and self._said is not None and not self._reading:
-            self._learn(data, self._said)
+            self._said.express.heads.learn(data, self._said, self.url)
         if due is not None:
             self._due = None
             due.push()
@@ -92,29 +92,17 @@ class ExpressProtocol(HttpProtocol):
 
     def _at_once(self, data: bytes) -> bool:
         """A request that came whole, with a head that was parsed before, need not be parsed again."""
-        head, _, body = data.partition(b"\r\n\r\n")
-        line, _, fields = head.partition(b"\r\n")
         express: Express = cast(Any, self.app).express
-        known, limits = express.heads.get(fields), self.server_state.limits
-        if known is None or len(body) != known.length or known.peer != (self.client[0] if self.client else ""):
+        whole, limits = express.heads.recall(data, self.client[0] if self.client else ""), self.server_state.limits
+        if whole is None or len(whole.target) > limits.target or len(data) > limits.head:
             return False
-        method, target = asked(line) or (b"", b"")
-        if method != known.method or len(target) > limits.target or len(data) > limits.head:
-            return False
-        lane = express.lane(known, target, time.time())  # noqa: TID251
+        lane = express.lane(whole.said, whole.target, time.time())  # noqa: TID251
         if lane is None:
             self._declined = True
             return False
         self._heard = self.loop.time()
-        self._board(lane, reading=False).go(body)
+        self._board(lane, reading=False).go(whole.body)
         return True
-
-    def _learn(self, data: bytes, known: Known) -> None:
-        """What the parser made of this piece, which was one request from its beginning to its end."""
-        head, _, body = data.partition(b"\r\n\r\n")
-        line, _, fields = head.partition(b"\r\n")
-        if len(fields) <= LONG and len(body) == known.length and asked(line) == (known.method, self.url):
-            known.express.heads.put(fields, known)
 
     def _lane(self) -> Lane | None:
         if self._declined or self._unfinished or self.pipeline or self._refusal is not None or self.expect_100_continue:

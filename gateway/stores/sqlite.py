@@ -44,6 +44,7 @@ def open_state(path: Path | str, *, complain: Callable[[str], None] | None = Non
         SqliteOnce(database),
         SqliteLife(database),
         sessions.at_once,
+        database.mark,
     )
 
 

@@ -18,6 +18,7 @@ import uvloop
 from gateway.config.settings import Limits
 from gateway.edge.exchange import Wire
 from gateway.edge.express import Lane
+from gateway.edge.heads import Heads
 from gateway.edge.relay import relay
 from gateway.edge.server import HttpProtocol, serve_config
 from gateway.edge.server_express import ExpressProtocol
@@ -161,12 +162,20 @@ class Lanes:
     def __init__(self, strip: frozenset[bytes], extra: Sequence[Field], app: Any, seen: Gateway) -> None:
         self.under_way = 0
         self.taken = 0
+        self.heads: Heads[Any] = Heads()
         self._strip, self._extra, self._app, self._seen = strip, extra, app, seen
 
-    def know(self, method: bytes, target: bytes, headers: list[Field], client: Any, now: float) -> Any:
-        gate = SimpleNamespace(upstream=self._seen.upstream)
+    def know(
+        self, method: bytes, target: bytes, headers: list[Field], client: Any, now: float, *, keep_alive: bool
+    ) -> Any:
         return SimpleNamespace(
-            express=self, method=method, headers=headers, gate=gate, length=body_length(tuple(headers))
+            express=self,
+            method=method,
+            headers=headers,
+            gate=SimpleNamespace(upstream=self._seen.upstream),
+            length=body_length(tuple(headers)),
+            peer=client[0],
+            keep_alive=keep_alive,
         )
 
     def lane(self, known: Any, target: bytes, now: float) -> Lane | None:

@@ -72,7 +72,7 @@ class Front:
 
     def takes(self, target: bytes, *fields: tuple[bytes, bytes], method: bytes = b"GET") -> bool:
         express: Express = self.assembly.express
-        known = express.know(method, target, list(fields), ("127.0.0.1", 5000), self.now)
+        known = express.know(method, target, list(fields), ("127.0.0.1", 5000), self.now, keep_alive=True)
         return known is not None and express.lane(known, target, self.now) is not None
 
 
