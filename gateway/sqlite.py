@@ -173,8 +173,9 @@ class Database:
         self._wake()
         try:
             await asyncio.get_running_loop().run_in_executor(self._thread, self._writer.close)
-            if self._commits is not None:
-                self._commits.close()
+            commits, self._commits = self._commits, None
+            if commits is not None:
+                commits.close()
         finally:
             self._thread.shutdown(wait=False)
 

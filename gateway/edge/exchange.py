@@ -264,7 +264,8 @@ class Wire(asyncio.Protocol):
         if len(head) > LONG or not head.startswith(b"HTTP/1.1 %d " % exchange.status):  # another one came before it
             return
         lengths = [value for name, value in exchange.headers if name == b"content-length"]
-        if lengths == [b"%d" % len(body)] and all(name != b"set-cookie" for name, _ in exchange.headers):
+        once = any(name == b"set-cookie" for name, _ in exchange.headers)
+        if lengths == [b"%d" % len(body)] and body == b"".join(exchange._chunks) and not once:
             self.pool.answers.put(head, Answer(exchange.status, list(exchange.headers), len(body)))
 
     def eof_received(self) -> None:

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import io
+import json
 import os
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,13 +19,13 @@ from gateway.assembly import Assembly
 from gateway.audit import Audit
 from gateway.config.load import load
 from gateway.config.settings import Limits
-from gateway.edge.express import Express
+from gateway.edge.express import Express, Known
 from gateway.edge.render import Renderer
 from gateway.edge.upstream import Upstream
 from gateway.edge.worker import Worker
 from gateway.flows.sessions import key_of, new_token
 from gateway.metrics.counts import Counts
-from gateway.policy.facts import AuthEvent, Session
+from gateway.policy.facts import AuthEvent, Reason, Session
 from tests.journeys.attack import ROUTES
 from tests.support.processes import write_config
 
@@ -31,6 +34,12 @@ APPS = (
         'name = "notes"', 'name = "notes"\npublic = ["/static/**"]', 1
     )
     + """
+  [[app.route]]
+  name = "vault"
+  action = "Open the vault"
+  path = "/vault/**"
+  max_age = "0s"
+
 [[app]]
 name = "wiki"
 host = "wiki.test"
@@ -57,7 +66,8 @@ class Front:
     def __init__(self, folder: Path) -> None:
         write_config(folder, 8000, APPS)
         settings = load(folder / "routes.toml", env=os.environ)
-        self.assembly = Assembly(settings, Audit(io.BytesIO()), Renderer(), Counts(), Worker(Limits(), 30))
+        self.counts = Counts()
+        self.assembly = Assembly(settings, Audit(io.BytesIO()), Renderer(), self.counts, Worker(Limits(), 30))
         self.now = time.time()
         self.fresh, self.stale = self.cookie(0), self.cookie(1000)
 
@@ -70,10 +80,15 @@ class Front:
         asyncio.run(self.assembly.sessions.recent(token, "notes", self.now))
         return b"cookie", b"gateway_session=" + token
 
-    def takes(self, target: bytes, *fields: tuple[bytes, bytes], method: bytes = b"GET") -> bool:
+    def knows(self, target: bytes, *fields: tuple[bytes, bytes], method: bytes = b"GET") -> Known | None:
         express: Express = self.assembly.express
-        known = express.know(method, target, list(fields), ("127.0.0.1", 5000), self.now, keep_alive=True)
-        return known is not None and express.lane(known, target, self.now) is not None
+        return express.know(method, target, list(fields), ("127.0.0.1", 5000), self.now, keep_alive=True)
+
+    def takes(self, target: bytes, *fields: tuple[bytes, bytes], method: bytes = b"GET") -> bool:
+        return self.takes_again(self.knows(target, *fields, method=method), target)
+
+    def takes_again(self, known: Known | None, target: bytes, *, after: float = 0) -> bool:
+        return known is not None and known.express.lane(known, target, self.now + after) is not None
 
 
 @pytest.fixture
@@ -144,8 +159,55 @@ def test_a_session_that_was_ended_is_not_taken_on_a_sensitive_route(front: Front
     assert not front.takes(b"/admin/users", HOST, front.fresh)
 
 
-def test_a_sensitive_request_that_it_takes_is_in_the_audit_log_once(front: Front) -> None:
-    assert front.takes(b"/admin/users", HOST, front.fresh)
+REVOKE = """
+import sqlite3, sys
+sqlite3.connect(sys.argv[1], isolation_level=None).execute("DELETE FROM sessions WHERE ref = ?", [sys.argv[2]])
+"""
+
+
+def test_a_session_that_another_process_ended_is_not_taken_though_it_passed_a_moment_ago(
+    front: Front, tmp_path: Path
+) -> None:
+    known, others = front.knows(b"/admin/users", HOST, front.fresh), front.knows(b"/admin/users", HOST, front.fresh)
+    for each in (known, known, others):
+        assert front.takes_again(each, b"/admin/users")
+    ref = front.fresh[1].removeprefix(b"gateway_session=")[:8].hex()
+    subprocess.run([sys.executable, "-c", REVOKE, tmp_path / "gateway-state.db", ref], check=True)
+    for each in (known, others):
+        assert not front.takes_again(each, b"/admin/users")
+
+
+def test_what_passed_a_moment_ago_passes_for_no_longer_than_its_proof(front: Front) -> None:
+    known = front.knows(b"/admin/users", HOST, front.fresh)
+    for after in (0, 299, 300):
+        assert front.takes_again(known, b"/admin/users", after=after)
+        assert front.takes_again(known, b"/admin/users", after=after)
+    for after in (301, 302, 1000):
+        assert not front.takes_again(known, b"/admin/users", after=after)
+    assert front.takes_again(known, b"/admin/users", after=1)
+
+
+def test_what_passed_on_one_path_says_nothing_of_another(front: Front) -> None:
+    known = front.knows(b"/admin/users", HOST, front.fresh)
+    for target in (b"/admin/users", b"/vault/1", b"/admin/../vault/1", b"/admin/users"):
+        assert front.takes_again(known, target) is (target == b"/admin/users")
+
+
+def test_a_state_file_that_was_replaced_is_not_gone_by(front: Front, tmp_path: Path) -> None:
+    known, state = front.knows(b"/admin/users", HOST, front.fresh), tmp_path / "gateway-state.db"
+    assert front.takes_again(known, b"/admin/users")
+    state.rename(tmp_path / "gateway-state.old")
+    state.write_bytes((tmp_path / "gateway-state.old").read_bytes())
+    assert not front.takes_again(known, b"/admin/users")
+
+
+def test_a_sensitive_request_that_it_takes_is_in_the_audit_log_and_the_counts_each_time(front: Front) -> None:
+    known = front.knows(b"/admin/users", HOST, front.fresh)
+    for _ in range(3):
+        assert front.takes_again(known, b"/admin/users")
     stream = front.assembly._audit._stream
     assert isinstance(stream, io.BytesIO)
-    assert stream.getvalue().count(b'"routes": ["admin"]') == 1
+    lines = [json.loads(line) for line in stream.getvalue().splitlines()]
+    assert [line["routes"] for line in lines] == [["admin"]] * 3
+    assert len({line["request_id"] for line in lines}) == 3
+    assert front.counts.totals["gateway_decisions_total", "notes", "admin", Reason.FRESH] == 3

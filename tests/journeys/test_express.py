@@ -171,7 +171,8 @@ def test_the_lane_changes_no_byte(
     for gate in twins:
         talk(gate, people[gate.port], (get(b"/warm"),))  # the lane takes connections that are there
         before = len(app.seen)
-        told.append(OWN.sub(b"~", talk(gate, people[gate.port], pieces)))
+        said = b"".join(talk(gate, people[gate.port], pieces) for _ in range(3))  # the first time, and once it is known
+        told.append(OWN.sub(b"~", said))
         seen = [(each.method, each.target, each.headers, each.body) for each in app.seen[before:]]
         reached.append(OWN.sub(b"~", repr(seen).encode()))
     assert told[0] == told[1]
