@@ -6,6 +6,7 @@ same, byte for byte, as if the gatekeeper had sent it.
 
 from __future__ import annotations
 
+import asyncio
 from math import inf
 from time import perf_counter
 from typing import Protocol
@@ -45,8 +46,8 @@ class Client(Protocol):
         """The answer will never be whole."""
         ...
 
-    def detour(self, ride: Ride, error: UpstreamError | None) -> None:
-        """Nothing was answered. None: nor was anything done; let the gatekeeper try. Else say what went wrong."""
+    def failed(self, ride: Ride, error: UpstreamError) -> None:
+        """Nothing was answered: say what went wrong."""
         ...
 
 
@@ -61,6 +62,7 @@ class Ride(Exchange):
     _departed = False  # and something of it has left
     _chunked = False  # is what the client gets
     _over = False
+    _second: asyncio.Future[None] | None = None  # try
 
     def __init__(self, client: Client, lane: Lane) -> None:
         known = lane.known
@@ -217,18 +219,32 @@ class Ride(Exchange):
         return data
 
     def _broke(self, error: UpstreamError) -> None:
-        self._end()
         if self.repeat is not None:
-            self._client.detour(self, None)
+            self._second = asyncio.ensure_future(self._again(self.repeat))
             return
+        self._end()
         self.lane.known.gate.upstream.failed(error)
         if not self.status:
-            self._client.detour(self, error)
+            self._client.failed(self, error)
             return
         rest = (b"" if self.response_started else self._head()) + self._body()
         if rest:
             self._client.write(rest)
         self._client.broke_off()
+
+    async def _again(self, data: bytes) -> None:
+        """Once more: the connection that it left by was dead before."""
+        self.repeat = self.error = None
+        try:
+            await self.pool.again(self, data)
+        except UpstreamError as error:
+            if not self._over:
+                self._broke(error)
+            return
+        if self._over:  # the client has left meanwhile
+            self.close()
+        else:
+            self._await()
 
     def _end(self) -> None:
         if not self._over:

@@ -159,10 +159,9 @@ class ExpressProtocol(HttpProtocol):
         self._riding = None
         self.transport.close()
 
-    def detour(self, ride: Ride, error: UpstreamError | None) -> None:
+    def failed(self, ride: Ride, error: UpstreamError) -> None:
+        """By the reference: an ASGI app has more to say than the lane."""
         self._riding = None
-        if ride.disconnected:
-            return
         known, newest = ride.lane.known, self.cycle is cast(object, ride)
         scope: Any = {
             "type": "http",
@@ -197,7 +196,7 @@ class ExpressProtocol(HttpProtocol):
         cycle.message_event.set()
         if newest:
             self.cycle = cycle
-        self._start_asgi_task(cycle, self.app if error is None else known.express.failed(ride.lane, error))
+        self._start_asgi_task(cycle, known.express.failed(ride.lane, error))
 
 
 def http_protocol() -> type[HttpProtocol]:

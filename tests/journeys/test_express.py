@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 import socket
 import time
@@ -10,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.edge.servers import Seen, read_request, scripted
 from tests.journeys.ageing import STALE, signed_in
 from tests.journeys.conftest import ROUTES
 from tests.support.echo import Echo
@@ -208,3 +210,28 @@ def test_nor_does_it_on_a_connection_that_it_knows(
         reached.append(OWN.sub(b"~", repr(seen).encode()))
     assert told[0] == told[1]
     assert reached[0] == reached[1]
+
+
+def test_a_sensitive_request_that_needs_a_second_connection_is_noted_once_and_answered(tmp_path: Path) -> None:
+    answer = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
+
+    async def script(seen: Seen, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """The first connection is dead to its second request."""
+        first = seen.connections == 1
+        while True:
+            seen.requests.append(await read_request(reader))
+            if first and len(seen.requests) == 2:
+                return
+            writer.write(answer)
+            await writer.drain()
+
+    with scripted(script) as app, gateway(tmp_path, ROUTES.format(upstream=app.url)) as gate:
+        cookie = b"Cookie: gateway_session=" + signed_in(gate.folder, "alice").encode()
+        head = b"GET %b HTTP/1.1\r\nHost: localhost:%d\r\n%b\r\n\r\n"
+        with Raw(gate.port) as client:
+            for target in (b"/notes", b"/admin/users", b"/admin/more"):
+                client.send(head % (target, gate.port, cookie))
+                assert (client.answer().status, app.connections) == (200, 1 if target == b"/notes" else 2)
+        assert [each.split(b" ")[1] for each in app.requests] == [b"/notes", *[b"/admin/users"] * 2, b"/admin/more"]
+        noted = [line["path"] for line in gate.audit() if line["event"] == "decision"]
+        assert noted == ["/admin/users", "/admin/more"]
