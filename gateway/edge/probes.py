@@ -5,6 +5,7 @@ On any host name, so that a probe needs none.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 
 from gateway.edge.answers import Send, text
@@ -15,7 +16,7 @@ Ping = Callable[[], Awaitable[None]]
 
 
 class Probes:
-    """`needed` are the stores by name; each `ping` raises StoreError when it does not answer."""
+    """`needed` are the stores by name; each `ping` raises StoreError when it does not answer. All are asked at once."""
 
     def __init__(self, needed: Mapping[str, Ping], draining: Callable[[], bool]) -> None:
         self._needed = needed
@@ -28,7 +29,8 @@ class Probes:
         elif request.path == b"/.gateway/readyz" and self._draining():
             await text(send, 503, "draining")
         elif request.path == b"/.gateway/readyz":
-            missing = [name for name, ping in self._needed.items() if not await _answers(ping)]
+            told = await asyncio.gather(*map(_answers, self._needed.values()))
+            missing = [name for name, answers in zip(self._needed, told, strict=True) if not answers]
             await text(send, 503 if missing else 200, f"not ready: {', '.join(missing)}" if missing else "ready")
         else:
             return False
