@@ -6,7 +6,7 @@
 What a request carries may be secret, so there is no room here for a query, a body, a cookie or a field of a form
 (law 5). Lines are ASCII: control characters and everything beyond are escaped, and no value can forge a line.
 
-Lines leave together at the end of the event loop's turn in which they were written: before anybody can answer what they
+Lines leave together at the end of the event loop's turn in which they were written: before an app can answer what they
 are about. A process that is killed loses those of that turn.
 """
 
