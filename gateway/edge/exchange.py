@@ -12,14 +12,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from math import inf
 from time import perf_counter
 from typing import Protocol
 
 import httptools
 
-from gateway.edge.cache import Cache
+from gateway.edge.heads import Answer, Answers
 from gateway.edge.timeouts import Timeouts
 from gateway.errors import UpstreamBroken, UpstreamError, UpstreamTimeout
 from gateway.policy.headers import Field
@@ -28,25 +27,12 @@ HIGH_WATER = 64 << 10
 HEAD_MAX = 256 << 10
 BODYLESS = frozenset({204, 304})
 
-LONG = 2048
-"""Bytes of a head that may be remembered, at most."""
-
-
-@dataclass(slots=True)
-class Answer:
-    """What a head says that came with all of its body, on a connection that can be used again."""
-
-    status: int
-    headers: list[Field]
-    length: int
-    written: tuple[object, bytes] = (None, b"")  # for whom, and how, it was written the last time
-
 
 class Pool(Protocol):
     """Where wires come from and go back to."""
 
     timeouts: Timeouts
-    answers: Cache[bytes, Answer]
+    answers: Answers
 
     def ended(self, wire: Wire, *, reusable: bool) -> None:
         """Its exchange is over."""
@@ -235,7 +221,7 @@ class Wire(asyncio.Protocol):
         if exchange.complete:
             reusable = self._clean and exchange.sent and exchange.reusable
             if starts and reusable and not exchange.is_head:
-                self._learn(exchange, data)
+                self.pool.answers.learn(data, exchange.status, exchange.headers, b"".join(exchange._chunks))
             self.end(reusable=reusable)
         elif not exchange.status:
             self._head_bytes += len(data)
@@ -246,27 +232,17 @@ class Wire(asyncio.Protocol):
 
     def _at_once(self, exchange: Exchange, data: bytes) -> bool:
         """An answer that came whole, with a head that was parsed before, need not be parsed again."""
-        head, _, body = data.partition(b"\r\n\r\n")
-        answer = self.pool.answers.get(head)
-        if answer is None or len(body) != answer.length:
+        known = self.pool.answers.recall(data)
+        if known is None:
             return False
-        exchange.status, exchange.headers, exchange.answer = answer.status, answer.headers, answer
+        answer, body = known
+        exchange.answer, exchange.status, exchange.headers = answer, answer.status, answer.headers
         if body:
             exchange.add(body)
         exchange.complete = exchange.reusable = True
         self.end(reusable=True)
         exchange.wake()
         return True
-
-    def _learn(self, exchange: Exchange, data: bytes) -> None:
-        """What the parser made of this piece, which was one answer from its beginning to its end."""
-        head, _, body = data.partition(b"\r\n\r\n")
-        if len(head) > LONG or not head.startswith(b"HTTP/1.1 %d " % exchange.status):  # another one came before it
-            return
-        lengths = [value for name, value in exchange.headers if name == b"content-length"]
-        once = any(name == b"set-cookie" for name, _ in exchange.headers)
-        if lengths == [b"%d" % len(body)] and body == b"".join(exchange._chunks) and not once:
-            self.pool.answers.put(head, Answer(exchange.status, list(exchange.headers), len(body)))
 
     def eof_received(self) -> None:
         exchange = self.exchange

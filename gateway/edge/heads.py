@@ -1,19 +1,23 @@
-"""Requests whose fields were parsed before, recognised as bytes.
+"""Heads that were parsed before, recognised as bytes.
 
-What a parser makes of the same bytes is the same. So fields are remembered as they came, once the parser has read them
-in a message that it found to be one, and whole; and the line before them is taken only if no parser could differ on it.
+What a parser makes of the same bytes is the same. So heads are remembered as they came, once the parser has read them
+in a message that it found to be one, and whole. Of a request these are the fields; the line before them is taken only
+if no parser could differ on it.
 """
 
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import Generic, NamedTuple, Protocol, TypeVar
 
 from gateway.edge.cache import Cache
+from gateway.policy.headers import Field
 
 MOST = 256
-"""Heads that are remembered, twice; of at most LONG bytes each."""
+"""Heads that are remembered, twice; of at most LONG bytes each. Of answers to one app half as many."""
 
 LONG = 2048
 
@@ -59,6 +63,38 @@ class Heads(Generic[S]):
             return None
         method, target = _asked(line)
         return Whole(said, target, body) if method == said.method else None
+
+
+@dataclass(slots=True)
+class Answer:
+    """What the head of an answer says, that came whole on a connection which can be used again."""
+
+    status: int
+    headers: list[Field]
+    length: int  # of its body
+    written: tuple[object, bytes] = (None, b"")  # for whom, and how, it was written the last time
+
+
+class Answers:
+    """Of one app."""
+
+    def __init__(self) -> None:
+        self._said: Cache[bytes, Answer] = Cache(MOST // 2)
+
+    def learn(self, data: bytes, status: int, headers: Sequence[Field], body: bytes) -> None:
+        """`data` was one answer, from its beginning to its end. One that sets a cookie is not likely to come again."""
+        head, _, rest = data.partition(b"\r\n\r\n")
+        if len(head) > LONG or not head.startswith(b"HTTP/1.1 %d " % status):  # there was an interim one before it
+            return
+        lengths = [value for name, value in headers if name == b"content-length"]
+        if lengths == [b"%d" % len(body)] and body == rest and all(name != b"set-cookie" for name, _ in headers):
+            self._said.put(head, Answer(status, list(headers), len(body)))
+
+    def recall(self, data: bytes) -> tuple[Answer, bytes] | None:
+        """What `data` says, and its body, if it is one answer with a head that was learnt."""
+        head, _, body = data.partition(b"\r\n\r\n")
+        answer = self._said.get(head)
+        return (answer, body) if answer is not None and len(body) == answer.length else None
 
 
 def _split(data: bytes) -> tuple[bytes, bytes, bytes]:

@@ -13,8 +13,8 @@ from collections.abc import Sequence
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
-from gateway.edge.cache import Cache
-from gateway.edge.exchange import Answer, Exchange, Wire
+from gateway.edge.exchange import Exchange, Wire
+from gateway.edge.heads import Answers
 from gateway.edge.timeouts import Timeouts
 from gateway.errors import UpstreamBroken, UpstreamError, UpstreamTimeout, UpstreamUnreachable
 from gateway.policy.headers import Field
@@ -25,9 +25,6 @@ KEEP_IDLE = 4.0
 
 SURE = 1.0
 """Seconds a connection may have been idle to be trusted with a request that must not be sent twice."""
-
-ANSWERS = 128
-"""Heads of answers whose meaning is remembered, twice."""
 
 TIMEOUTS = Timeouts()
 
@@ -68,7 +65,7 @@ class Upstream:
     ) -> None:
         parts = urlsplit(url)
         self.timed = timed
-        self.answers: Cache[bytes, Answer] = Cache(ANSWERS)
+        self.answers = Answers()
         self.timeouts = timeouts
         self.host = parts.hostname or ""
         self.tls = _tls() if parts.scheme == "https" else None

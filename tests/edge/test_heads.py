@@ -11,9 +11,8 @@ from typing import Any
 import httptools
 import pytest
 
-from gateway.edge.cache import Cache
-from gateway.edge.exchange import Answer, Exchange, Wire
-from gateway.edge.heads import LONG, Heads
+from gateway.edge.exchange import Exchange, Wire
+from gateway.edge.heads import LONG, Answers, Heads
 from gateway.edge.timeouts import Timeouts
 from gateway.policy.headers import body_length
 from tests.support.coroutines import in_a_loop
@@ -178,7 +177,7 @@ class Pool:
 
     timeouts = Timeouts()
 
-    def __init__(self, answers: Cache[bytes, Answer]) -> None:
+    def __init__(self, answers: Answers) -> None:
         self.answers = answers
         self.reusable: bool | None = None
 
@@ -192,7 +191,7 @@ class Pool:
         raise AssertionError
 
 
-def answered(data: bytes, answers: Cache[bytes, Answer], *, is_head: bool, sent: bool) -> tuple[Any, bool]:
+def answered(data: bytes, answers: Answers, *, is_head: bool, sent: bool) -> tuple[Any, bool]:
     """All that an exchange got out of that piece, and whether it was known before."""
     pool = Pool(answers)
     wire = Wire(pool, asyncio.get_running_loop())
@@ -215,12 +214,12 @@ def answered(data: bytes, answers: Cache[bytes, Answer], *, is_head: bool, sent:
 @pytest.mark.parametrize("seed", range(4))
 @in_a_loop
 async def test_an_answer_that_is_recalled_is_what_the_parser_says_it_is(seed: int) -> None:
-    answers: Cache[bytes, Answer] = Cache(64)
+    answers = Answers()
     chance, recalled = random.Random(seed), 0
     for data in mutations(ANSWERS, seed):
         is_head, sent = chance.random() < 0.1, chance.random() < 0.9
         with_memory, known = answered(data, answers, is_head=is_head, sent=sent)
-        without, _ = answered(data, Cache(64), is_head=is_head, sent=sent)
+        without, _ = answered(data, Answers(), is_head=is_head, sent=sent)
         assert with_memory == without
         recalled += known
     assert recalled > ROUNDS / 20
