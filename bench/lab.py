@@ -197,10 +197,10 @@ class Lab:
 
         return Entrant(name, shoot)
 
-    def ours(self, name: str, path: str, served: Served | None = None, *, connections: int = CONNECTIONS) -> Entrant:
-        """A gateway, asked by somebody who is signed in."""
+    def ours(self, name: str, path: str, served: Served | None = None, **more: int) -> Entrant:
+        """A gateway, asked by somebody who is signed in. `more` are `connections` and `seconds`."""
         served = served or self.served
-        return self.entrant(name, served.url + path, [served.program.pid], served.headers, connections=connections)
+        return self.entrant(name, served.url + path, [served.program.pid], served.headers, **more)
 
 
 def worker(served: Served) -> int:
