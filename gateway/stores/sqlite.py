@@ -19,6 +19,7 @@ VERSIONS = (
     (*sqlite_sessions.SCHEMA, *sqlite_confirmations.SCHEMA, *sqlite_throttle.SCHEMA, *sqlite_once.SCHEMA),
     sqlite_confirmations.SECOND,
     sqlite_confirmations.THIRD,
+    sqlite_confirmations.FOURTH,
 )  # fmt: skip
 
 EXPIRED = (
