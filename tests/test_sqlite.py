@@ -299,6 +299,27 @@ async def test_one_that_fails_takes_back_its_own_and_no_others(database: Databas
 
 
 @in_a_loop
+async def test_a_savepoint_for_each_is_made_only_where_one_fails(database: Database) -> None:
+    seen: list[str] = []
+    database._writer.set_trace_callback(seen.append)
+    await asyncio.gather(*(database.change(ADD, f"{number}") for number in range(9)))
+    assert not any("SAVEPOINT" in sql for sql in seen)
+    results = await asyncio.gather(*(database.change(ADD, text) for text in ("b", None, "c")), return_exceptions=True)
+    database._writer.set_trace_callback(None)
+    assert [type(result) for result in results] == [int, StoreError, int]
+    assert seen.count("SAVEPOINT apart") == 3
+    assert database.all(str, TEXTS) == ["a", *map(str, range(9)), "b", "c"]
+
+
+@in_a_loop
+async def test_a_write_that_ends_the_transaction_and_hides_it_takes_all_down(database: Database) -> None:
+    writes = [partial(add, "b"), lambda db: db.execute("ROLLBACK"), partial(add, "c")]
+    results = await asyncio.gather(*map(database.write, writes), return_exceptions=True)
+    assert [type(result) for result in results] == [StoreError] * 3
+    assert database.all(str, TEXTS) == ["a"]
+
+
+@in_a_loop
 async def test_where_the_transaction_itself_ends_nobody_is_told_that_it_was_written(database: Database) -> None:
     def ends(db: sqlite3.Connection) -> None:
         db.execute("ROLLBACK")  # as SQLite does by itself when a disk is full

@@ -14,6 +14,7 @@ from gateway import sqlite
 from gateway.errors import StoreError
 from gateway.policy.facts import AuthEvent, Confirmation, Session
 from gateway.stores.base import HoldLimits, Limit, State
+from gateway.stores.encoding import confirmation_text
 from gateway.stores.sqlite import VERSIONS, open_state
 from gateway.stores.sqlite_confirmations import PUT
 
@@ -98,12 +99,44 @@ async def test_what_an_older_file_holds_is_added_up_once(path: Path) -> None:
     assert execute(path, TOTAL) == [(30, 30)]
 
 
+@pytest.mark.parametrize("version", [1, 2, 3])
+async def test_what_an_older_file_holds_is_still_held_once_and_counted(path: Path, version: int) -> None:
+    older, asked = sqlite.Database(path, VERSIONS[:version], synchronous="NORMAL"), {}
+    for number in range(40):
+        each = asked[f"{number}"] = replace(ASKED, id=f"{number}", session=f"ref-{number % 3}", ticket=f"t-{number}")
+        size = None if number % 4 == 0 else number
+        text = confirmation_text(each)
+        await older.change(PUT, each.id, each.session, NOW + 100 - number % 7, 0, each.ticket, size, text)
+        if size is not None:
+            await older.change("INSERT INTO held (id, sealed) VALUES (?, ?)", each.id, bytes([number]) * number)
+    await older.close()
+    state = open_state(path)
+    store, total = state.confirmations, sum(number for number in range(40) if number % 4)
+    assert execute(path, TOTAL) == [(total, total)]
+    assert await store.held(NOW) == (30, total)
+    assert await store.put(replace(ASKED, id="new"), bytes(5), HoldLimits())
+    for number in range(20):
+        held = None if number % 4 == 0 else bytes([number]) * number
+        each = asked[f"{number}"]
+        assert await store.get(each.id, NOW) == each
+        assert await store.claim(each.id, each.ticket, NOW) == (each, held)
+        assert await store.claim(each.id, each.ticket, NOW) is None
+    assert await store.claim("new", "t", NOW) == (replace(ASKED, id="new"), bytes(5))
+    await store.drop(session="ref-0")
+    left = sum(number for number in range(20, 40) if number % 4 and number % 3)
+    assert execute(path, TOTAL) == [(left, left)]
+    await state.life.purge(NOW + 100)
+    assert execute(path, TOTAL) == [(0, 0)]
+    assert execute(path, "SELECT count(*) FROM held") == [(0,)]
+    await state.life.close()
+
+
 async def test_keeping_one_more_costs_the_same_however_many_there_are(state: State, path: Path) -> None:
     execute(
         path,
         """
         WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 50000)
-        INSERT INTO confirmations SELECT 'x' || i, 'ref-' || i, ?, 0, '', 10, '{}' FROM n
+        INSERT INTO confirmations SELECT i, 'x' || i, 'ref-' || i, ?, 0, '', 10, '{}' FROM n
         """,
         NOW + 100,
     )
