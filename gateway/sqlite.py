@@ -28,7 +28,6 @@ from threading import Lock
 from typing import Any, Literal, TypeVar
 
 from gateway.errors import StoreError
-from gateway.sql import Read
 from gateway.timing import Timed, untimed
 
 PATIENCE = 5.0
@@ -42,9 +41,6 @@ TOGETHER = 64
 
 CHECKPOINT = 4000
 """Pages of 4 KiB that are written before they are put in their places: those written many times are put there once."""
-
-MANY = 1024
-"""Answers kept for as long as nobody writes."""
 
 BROKEN = (sqlite3.Error, OSError, ValueError, TypeError, LookupError, ArithmeticError)
 
@@ -102,8 +98,6 @@ class Database:
         except BROKEN as error:
             raise StoreError(f"{path}: {error}") from error
         self._thread = ThreadPoolExecutor(1, "sqlite")
-        self._known: dict[tuple[Read, ...], list[list[Any]]] = {}  # what was read of the file as it was at `_version`
-        self._version: int | None = None
         self._waiting: deque[_Write] = deque()
         self._writing = False  # the thread looks again before it rests
         self._lock = Lock()  # of both
@@ -125,23 +119,11 @@ class Database:
         rows = self.all(into, sql, *values)
         return rows[0] if rows else None
 
-    def several(self, *reads: Read) -> list[list[Any]]:
-        """The rows of each, or what they were before if nobody, in any process, has committed since.
+    def version(self) -> int:
+        """Another one when somebody, in any process, has committed since. It reads nothing, so only failures are timed.
 
-        What commits between the look and the reads is seen by these, and by the next look too.
+        What commits between this and a read is seen by the read, and by the next look too.
         """
-        version = self._looked()
-        if version != self._version or len(self._known) >= MANY:
-            self._known, self._version = {}, version
-        found = self._known.get(reads)
-        if found is None:
-            found = [self.all(into, sql, *values) for into, sql, values in reads]
-            if any(found):  # anybody can ask for what is not there
-                self._known[reads] = found
-        return found
-
-    def _looked(self) -> int:
-        """What changes whenever somebody commits. Not timed, as nothing is read, but where it fails."""
         began = time.perf_counter()
         try:
             self._same_file()

@@ -384,38 +384,32 @@ def test_what_was_told_to_be_written_outlives_the_process(path: Path) -> None:
     assert len(told) > 600 and kept.issuperset(told)
 
 
-READS = ((str, TEXTS, ()), (int, "SELECT count(*) FROM notes WHERE text = ?", ("b",)))
-
-
 @in_a_loop
-async def test_a_file_is_not_read_again_until_somebody_has_written(database: Database, path: Path) -> None:
-    asked: list[str] = []
-    database._reader.set_trace_callback(asked.append)
-    for _ in range(3):
-        assert database.several(*READS) == [["a"], [0]]
-    assert sum("notes" in sql for sql in asked) == 2
+async def test_the_version_is_another_one_as_soon_as_somebody_has_committed(database: Database, path: Path) -> None:
+    seen = [database.version()]
+
+    def changed() -> bool:
+        seen.append(database.version())
+        return seen[-1] not in seen[:-1]
+
+    assert not changed()
     await database.change(ADD, "b")
-    assert database.several(*READS) == [["a", "b"], [1]]
+    assert changed() and not changed()
     with closing(sqlite3.connect(path, isolation_level=None)) as other:  # as another process does
         other.execute("UPDATE notes SET text = 'c'")
-        assert database.several(*READS) == [["c", "c"], [0]]
+        assert changed() and not changed()
         other.execute("BEGIN IMMEDIATE")
         other.execute("DELETE FROM notes")
-        assert database.several(*READS) == [["c", "c"], [0]]
+        assert not changed()
         other.execute("COMMIT")
-    assert database.several(*READS) == [[], [0]]
+        assert changed()
 
 
-@in_a_loop
-async def test_what_is_not_there_is_not_remembered(database: Database) -> None:
-    for number in range(10):
-        assert database.several((str, "SELECT text FROM notes WHERE text = ?", (f"nobody-{number}",))) == [[]]
-    assert database._known == {}
-
-
-def test_what_is_remembered_of_a_file_that_was_replaced_is_a_store_error(database: Database, path: Path) -> None:
-    assert database.several(*READS) == [["a"], [0]]
+def test_a_file_that_was_replaced_has_no_version(path: Path) -> None:
+    database = open_database(path)
+    database.version()
     path.rename(path.with_suffix(".old"))
     path.write_bytes(path.with_suffix(".old").read_bytes())
     with pytest.raises(StoreError, match="replaced"):
-        database.several(*READS)
+        database.version()
+    asyncio.run(database.close())
