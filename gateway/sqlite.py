@@ -6,9 +6,8 @@ The rules of this file:
   process has committed by then (law 6); in WAL mode it never waits for a writer.
 - A write sees all or nothing of every other one, and what it has read cannot change before it commits. It may have to
   wait for another process, and therefore never runs on the event loop.
-- Writes that wait at the same moment share one BEGIN IMMEDIATE transaction. Where one fails all of them are done again,
-  with a savepoint for each: it takes back its own and no other's. Nobody is told of a result before the commit that
-  makes it last.
+- Writes that wait at the same moment share one BEGIN IMMEDIATE transaction; where one fails they are done again with a
+  savepoint for each, so that it takes back no other's. Nobody is told of a result before the commit that makes it last.
 - What fails below, and a row that makes no sense, becomes a StoreError here and nowhere else (law 1).
 """
 
@@ -116,22 +115,15 @@ class Database:
 
     def one(self, into: Callable[..., T], sql: str, *values: Value) -> T | None:
         """The first row, None where there is none."""
-        rows = self.all(into, sql, *values)
-        return rows[0] if rows else None
+        return next(iter(self.all(into, sql, *values)), None)
 
     def version(self) -> int:
-        """Another one when somebody, in any process, has committed since. It reads nothing, so only failures are timed.
-
-        What commits between this and a read is seen by the read, and by the next look too.
-        """
-        began = time.perf_counter()
+        """Another one once anybody, in any process, has committed: what was read before may have changed. Not timed."""
         try:
             self._same_file()
-            (version,) = self._reader.execute("PRAGMA data_version").fetchone()
+            return int(self._reader.execute("PRAGMA data_version").fetchone()[0])
         except BROKEN as error:
-            self._timed("read", time.perf_counter() - began, False)
             raise StoreError(f"{type(error).__name__}: {error}") from error
-        return int(version)
 
     async def write(self, work: Callable[[sqlite3.Connection], T]) -> T:
         """What `work` returns; all it did, or, when it raises, nothing. It may be done twice, the first time undone."""
@@ -207,12 +199,12 @@ class Database:
             return
         try:
             self._same_file()
-            for each in (_at_once, _apart):
-                with suppress(_Again), self._writer as db:
+            with self._writer as db:
+                db.execute("BEGIN IMMEDIATE")
+                if not _all(db, writes):
                     db.execute("BEGIN IMMEDIATE")
                     for write in writes:
-                        each(db, write)
-                    break  # and commit
+                        _apart(db, write)
         except Exception as error:  # none of them lasts
             for write in writes:
                 write.error = write.error or StoreError(f"{type(error).__name__}: {error}")
@@ -236,18 +228,17 @@ def version_of(path: Path | str) -> int:
         raise StoreError(f"{path}: {error}") from error
 
 
-class _Again(Exception):
-    """One of them failed."""
-
-
-def _at_once(db: sqlite3.Connection, write: _Write) -> None:
-    """A savepoint would cost as much as many a write, and hardly any fails."""
+def _all(db: sqlite3.Connection, writes: Sequence[_Write]) -> bool:
+    """False, and all undone, where one failed. A savepoint for each would cost as much as many a write."""
     try:
-        write.result = write.work(db)
-    except Exception as error:
-        raise _Again from error
-    if not db.in_transaction:
-        raise StoreError("a write ended the transaction")
+        for write in writes:
+            write.result = write.work(db)
+            if not db.in_transaction:
+                return False
+    except Exception:
+        db.rollback()
+        return False
+    return True
 
 
 def _apart(db: sqlite3.Connection, write: _Write) -> None:
@@ -276,12 +267,10 @@ def _connect(path: Path | str, patience: float) -> sqlite3.Connection:
 
 
 def _prepare(path: Path | str, schema: Schema) -> None:
-    try:
+    with suppress(FileExistsError):
         # Only ever a new file: closing one that this process has open elsewhere would drop SQLite's locks on it
         # (sqlite.org/howtocorrupt.html, 2.2). SQLite gives its -wal and -shm the same permissions.
         os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
-    except FileExistsError:
-        pass
     with closing(_connect(path, PATIENCE)) as db:
         _use_wal(db)
         with db:
