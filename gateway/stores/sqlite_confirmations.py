@@ -69,7 +69,7 @@ FOURTH = (
     "ALTER TABLE confirmations RENAME TO confirmations_by_id",
     """
     CREATE TABLE confirmations (
-        number INTEGER PRIMARY KEY,
+        number INTEGER PRIMARY KEY AUTOINCREMENT,
         id TEXT NOT NULL UNIQUE,
         session TEXT NOT NULL,
         expires_at INTEGER NOT NULL,
@@ -96,7 +96,9 @@ FOURTH = (
     "CREATE INDEX confirmations_by_expiry ON confirmations (expires_at, size)",
     *THIRD[2:],
 )
-"""And the fourth: what comes is added at the end. By ids, which are random, each row was another page to write."""
+"""And the fourth: what comes is added at the end, under a number that nothing else ever has. By ids, which are random,
+each row was another page to write.
+"""
 
 OF_SESSION = """
     SELECT

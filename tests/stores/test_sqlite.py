@@ -149,6 +149,16 @@ async def test_keeping_one_more_costs_the_same_however_many_there_are(state: Sta
     assert len(steps) < 5  # thousands of steps; adding up 50,000 takes a few hundred thousand
 
 
+async def test_what_somebody_left_of_a_confirmation_they_deleted_is_nobody_elses(state: State, path: Path) -> None:
+    assert await state.confirmations.put(ASKED, b"sealed", HoldLimits())
+    execute(path, "DELETE FROM confirmations")  # from outside, where foreign keys mean nothing
+    assert execute(path, "SELECT sealed FROM held") == [(b"sealed",)]
+    assert await state.confirmations.put(replace(ASKED, id="d"), None, HoldLimits())
+    assert await state.confirmations.put(replace(ASKED, id="e"), b"other", HoldLimits())
+    assert await state.confirmations.claim("d", "t", NOW) == (replace(ASKED, id="d"), None)
+    assert await state.confirmations.claim("e", "t", NOW) == (replace(ASKED, id="e"), b"other")
+
+
 async def test_what_is_kept_at_once_is_written_side_by_side(state: State, path: Path) -> None:
     async def keep(count: int) -> list[bool]:
         each = [replace(ASKED, id=token_urlsafe(24), session=token_hex(16), back="/" * 300) for _ in range(count)]
