@@ -31,6 +31,8 @@ ROUTES = 100
 PUBLIC = 'public = ["/open/**"]'
 STALE = 1000
 """Seconds: more than the `max_age` of /stale, less than a session lasts unused."""
+BEFORE = 2 * STALE
+"""Seconds since somebody came here: what is as old as a session, to the second, cannot confirm in it (law 8)."""
 
 NAME, PASSWORD = "alice", "correct horse battery"
 
@@ -85,7 +87,7 @@ class Beside(NamedTuple):
 
 async def person(settings: Settings) -> None:
     """Somebody with a password, who was there before the gateway was."""
-    directory, then = open_directory(settings), int(time.time()) - STALE
+    directory, then = open_directory(settings), int(time.time()) - BEFORE
     try:
         await directory.people.add(Person(NAME, NAME, then))
         hashed = await PasswordVerifier().hash(PASSWORD)

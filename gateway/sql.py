@@ -8,13 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol, TypeVar
+from typing import Protocol, TypeVar
 
 Value = str | bytes | int | float | None
 Statement = tuple[str, tuple[Value, ...]]
-
-Read = tuple[Callable[..., object], str, tuple[Value, ...]]
-"""What each row of a SELECT is given to, the SELECT, and its values."""
 
 T = TypeVar("T")
 
@@ -28,10 +25,6 @@ class Sql(Protocol):
 
     async def one(self, into: Callable[..., T], sql: str, *values: Value) -> T | None:
         """The first row, None where there is none."""
-        ...
-
-    async def several(self, *reads: Read) -> list[list[Any]]:
-        """What `all` gives for each, all of them at once where that is cheaper. Nobody changes what it gives."""
         ...
 
     async def change(self, sql: str, *values: Value) -> int:

@@ -18,9 +18,9 @@ from pathlib import Path
 
 import pytest
 
-from gateway import sqlite
 from gateway.errors import StoreError
-from gateway.sqlite import Database
+from gateway.sqlite import files, writer
+from gateway.sqlite.database import Database
 from tests.support.coroutines import in_a_loop
 
 FIRST = ("CREATE TABLE notes (id INTEGER PRIMARY KEY, text TEXT NOT NULL) STRICT", "INSERT INTO notes VALUES (1, 'a')")
@@ -186,7 +186,7 @@ async def test_while_another_process_writes_reads_go_on_and_writes_wait(database
 
 @in_a_loop
 async def test_writes_that_cannot_begin_give_up_together(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sqlite, "PATIENCE", 0.3)
+    monkeypatch.setattr(files, "PATIENCE", 0.3)
     database = open_database(path)
     with locked(path):
         began = time.monotonic()
@@ -228,7 +228,7 @@ async def test_a_file_is_closed_after_the_writes_under_way(path: Path) -> None:
 
 @in_a_loop
 async def test_every_call_is_timed_and_those_that_failed_are_told(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sqlite, "PATIENCE", 0.05)
+    monkeypatch.setattr(files, "PATIENCE", 0.05)
     told: list[tuple[str, float, bool]] = []
     database = Database(path, (FIRST,), synchronous="NORMAL", timed=lambda *each: told.append(each))
     await database.change(ADD, "b")
@@ -262,9 +262,11 @@ def test_reads_cannot_write(database: Database) -> None:
 def counted(database: Database) -> Iterator[list[str]]:
     """The statements that begin or end a transaction."""
     seen: list[str] = []
-    database._writer.set_trace_callback(lambda sql: seen.append(sql) if sql in ("BEGIN IMMEDIATE", "COMMIT") else None)
+    database._writer.connection.set_trace_callback(
+        lambda sql: seen.append(sql) if sql in ("BEGIN IMMEDIATE", "COMMIT") else None
+    )
     yield seen
-    database._writer.set_trace_callback(None)
+    database._writer.connection.set_trace_callback(None)
 
 
 @in_a_loop
@@ -278,7 +280,7 @@ async def test_writes_that_wait_together_share_a_commit_and_each_has_its_own_res
 
 @in_a_loop
 async def test_more_writes_than_go_together_are_all_written(database: Database) -> None:
-    count = 3 * sqlite.TOGETHER + 1
+    count = 3 * writer.TOGETHER + 1
     with counted(database) as seen:
         results = await asyncio.gather(*(database.write(partial(add, "b")) for _ in range(count)))
     assert results == list(range(2, count + 2))
@@ -296,6 +298,27 @@ async def test_one_that_fails_takes_back_its_own_and_no_others(database: Databas
     results = await asyncio.gather(*map(database.write, writes), return_exceptions=True)
     assert [type(result) for result in results] == [int, StoreError, int, StoreError, int]
     assert database.all(str, TEXTS) == ["a", "b", "c", "d"]
+
+
+@in_a_loop
+async def test_a_savepoint_for_each_is_made_only_where_one_fails(database: Database) -> None:
+    seen: list[str] = []
+    database._writer.connection.set_trace_callback(seen.append)
+    await asyncio.gather(*(database.change(ADD, f"{number}") for number in range(9)))
+    assert not any("SAVEPOINT" in sql for sql in seen)
+    results = await asyncio.gather(*(database.change(ADD, text) for text in ("b", None, "c")), return_exceptions=True)
+    database._writer.connection.set_trace_callback(None)
+    assert [type(result) for result in results] == [int, StoreError, int]
+    assert seen.count("SAVEPOINT apart") == 3
+    assert database.all(str, TEXTS) == ["a", *map(str, range(9)), "b", "c"]
+
+
+@in_a_loop
+async def test_a_write_that_ends_the_transaction_and_hides_it_takes_all_down(database: Database) -> None:
+    writes = [partial(add, "b"), lambda db: db.execute("ROLLBACK"), partial(add, "c")]
+    results = await asyncio.gather(*map(database.write, writes), return_exceptions=True)
+    assert [type(result) for result in results] == [StoreError] * 3
+    assert database.all(str, TEXTS) == ["a"]
 
 
 @in_a_loop
@@ -326,7 +349,7 @@ async def test_one_that_nobody_waits_for_any_more_is_not_begun(database: Databas
     with locked(path):
         first = asyncio.ensure_future(database.change(ADD, "b"))
         await asyncio.sleep(0.05)  # the thread waits for the lock by then
-        others = [asyncio.ensure_future(database.change(ADD, "c")) for _ in range(2 * sqlite.TOGETHER)]
+        others = [asyncio.ensure_future(database.change(ADD, "c")) for _ in range(2 * writer.TOGETHER)]
         last = asyncio.ensure_future(database.change(ADD, "d"))
         await asyncio.sleep(0)
         for other in others:
@@ -338,7 +361,7 @@ async def test_one_that_nobody_waits_for_any_more_is_not_begun(database: Databas
 
 KILLED = """
 import asyncio, os, sqlite3, sys
-from gateway.sqlite import Database
+from gateway.sqlite.database import Database
 from tests.test_sqlite import ADD, FIRST
 
 async def main():
@@ -363,38 +386,32 @@ def test_what_was_told_to_be_written_outlives_the_process(path: Path) -> None:
     assert len(told) > 600 and kept.issuperset(told)
 
 
-READS = ((str, TEXTS, ()), (int, "SELECT count(*) FROM notes WHERE text = ?", ("b",)))
-
-
 @in_a_loop
-async def test_a_file_is_not_read_again_until_somebody_has_written(database: Database, path: Path) -> None:
-    asked: list[str] = []
-    database._reader.set_trace_callback(asked.append)
-    for _ in range(3):
-        assert database.several(*READS) == [["a"], [0]]
-    assert sum("notes" in sql for sql in asked) == 2
+async def test_the_version_is_another_one_as_soon_as_somebody_has_committed(database: Database, path: Path) -> None:
+    seen = [database.version()]
+
+    def changed() -> bool:
+        seen.append(database.version())
+        return seen[-1] not in seen[:-1]
+
+    assert not changed()
     await database.change(ADD, "b")
-    assert database.several(*READS) == [["a", "b"], [1]]
+    assert changed() and not changed()
     with closing(sqlite3.connect(path, isolation_level=None)) as other:  # as another process does
         other.execute("UPDATE notes SET text = 'c'")
-        assert database.several(*READS) == [["c", "c"], [0]]
+        assert changed() and not changed()
         other.execute("BEGIN IMMEDIATE")
         other.execute("DELETE FROM notes")
-        assert database.several(*READS) == [["c", "c"], [0]]
+        assert not changed()
         other.execute("COMMIT")
-    assert database.several(*READS) == [[], [0]]
+        assert changed()
 
 
-@in_a_loop
-async def test_what_is_not_there_is_not_remembered(database: Database) -> None:
-    for number in range(10):
-        assert database.several((str, "SELECT text FROM notes WHERE text = ?", (f"nobody-{number}",))) == [[]]
-    assert database._known == {}
-
-
-def test_what_is_remembered_of_a_file_that_was_replaced_is_a_store_error(database: Database, path: Path) -> None:
-    assert database.several(*READS) == [["a"], [0]]
+def test_a_file_that_was_replaced_has_no_version(path: Path) -> None:
+    database = open_database(path)
+    database.version()
     path.rename(path.with_suffix(".old"))
     path.write_bytes(path.with_suffix(".old").read_bytes())
     with pytest.raises(StoreError, match="replaced"):
-        database.several(*READS)
+        database.version()
+    asyncio.run(database.close())

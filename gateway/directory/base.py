@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -82,3 +83,8 @@ class Directory:
     people: People
     credentials: CredentialStore
     life: DirectoryLife
+    version: Callable[[], object] | None = None
+    """Another one when anybody, in any process, has changed something; of an engine that can be asked without waiting.
+
+    Raises StoreError. What changes between that and a read is seen by the read, and by the next look too.
+    """

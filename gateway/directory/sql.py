@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from gateway.directory.base import Directory
 from gateway.directory.sql_credentials import SqlCredentials
 from gateway.directory.sql_people import SqlPeople
 from gateway.sql import Sql
 
 
-def directory_on(sql: Sql) -> Directory:
-    """`sql` is closed with it."""
-    return Directory(SqlPeople(sql), SqlCredentials(sql), SqlLife(sql))
+def directory_on(sql: Sql, version: Callable[[], object] | None = None) -> Directory:
+    """`sql` is closed with it; `version` is the directory's."""
+    return Directory(SqlPeople(sql), SqlCredentials(sql), SqlLife(sql), version)
 
 
 class SqlLife:

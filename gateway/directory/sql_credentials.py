@@ -61,14 +61,13 @@ class SqlCredentials:
         self._sql = sql
 
     async def of(self, subject: str) -> Credentials:
-        values = (subject,)
-        passwords, totps, passkeys, codes = await self._sql.several(
-            (Password, READ_PASSWORD, values),
-            (Totp, READ_TOTPS, values),
-            (_passkey, READ_PASSKEYS, values),
-            (RecoveryCode, READ_RECOVERY_CODES, values),
+        return Credentials(
+            subject,
+            await self._sql.one(Password, READ_PASSWORD, subject),
+            tuple(await self._sql.all(Totp, READ_TOTPS, subject)),
+            tuple(await self._sql.all(_passkey, READ_PASSKEYS, subject)),
+            tuple(await self._sql.all(RecoveryCode, READ_RECOVERY_CODES, subject)),
         )
-        return Credentials(subject, next(iter(passwords), None), tuple(totps), tuple(passkeys), tuple(codes))
 
     async def owner(self, id: str) -> str | None:
         return await self._sql.one(str, OWNER, id)

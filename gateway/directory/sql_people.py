@@ -26,8 +26,7 @@ class SqlPeople:
         return await self._sql.change(ADD, *values) == 1
 
     async def get(self, subject: str) -> Person | None:
-        (found,) = await self._sql.several((_person, GET, (subject,)))
-        return next(iter(found), None)
+        return await self._sql.one(_person, GET, subject)
 
     async def list(self) -> list[Person]:
         return await self._sql.all(_person, LIST)

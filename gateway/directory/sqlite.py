@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from gateway.directory.base import Directory
 from gateway.directory.schema import SQLITE, spelled
 from gateway.directory.sql import directory_on
-from gateway.sql import Migration, Read, Statement, Value
-from gateway.sqlite import Database, version_of
+from gateway.sql import Migration, Statement, Value
+from gateway.sqlite.database import Database
+from gateway.sqlite.files import version_of
 from gateway.timing import Timed, untimed
 
 SCHEMA = spelled(SQLITE)
@@ -25,7 +26,8 @@ def open_directory(
 
     There is nothing to `complain` of: it never goes and comes back.
     """
-    return directory_on(SqliteSql(Database(path, SCHEMA.versions, synchronous="FULL", timed=timed)))
+    database = Database(path, SCHEMA.versions, synchronous="FULL", timed=timed)
+    return directory_on(SqliteSql(database), database.version)
 
 
 async def migrate(path: Path | str, *, dry: bool) -> Migration:
@@ -47,9 +49,6 @@ class SqliteSql:
 
     async def one(self, into: Callable[..., T], sql: str, *values: Value) -> T | None:
         return self._db.one(into, sql, *values)
-
-    async def several(self, *reads: Read) -> list[list[Any]]:
-        return self._db.several(*reads)
 
     async def change(self, sql: str, *values: Value) -> int:
         return await self._db.change(sql, *values)

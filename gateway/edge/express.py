@@ -61,9 +61,9 @@ class Known:
 
 
 class Passed(NamedTuple):
-    """A request that may pass: true of the same one in the same second, for as long as the store has the same mark."""
+    """A request that may pass: true of the same one in the same second, while the store has the same version."""
 
-    mark: object
+    version: object
     second: int
     target: bytes
     session: Session
@@ -175,10 +175,10 @@ class Express:
         if known.token is None or not gate.sessions.at_once:
             return None
         try:
-            mark = gate.sessions.mark()
+            version = gate.sessions.version()
             passed = known.passed
-            if passed is None or passed.mark != mark or passed.second != second or passed.target != target:
-                passed = known.passed = _passed(known, target, now, mark)
+            if passed is None or passed.version != version or passed.second != second or passed.target != target:
+                passed = known.passed = _passed(known, target, now, version)
         except GatewayError:
             return None
         if passed is None:
@@ -198,7 +198,7 @@ class Express:
         return known.gate.upstream.reserve(sure=known.length != 0 or known.method not in REPEATABLE)
 
 
-def _passed(known: Known, target: bytes, now: float, mark: object) -> Passed | None:
+def _passed(known: Known, target: bytes, now: float, version: object) -> Passed | None:
     """The way of a request through the gatekeeper; None if there is another end to it. Raises GatewayError."""
     gate, second = known.gate, int(now)
     request = at(known, target, known.id, now)
@@ -215,7 +215,7 @@ def _passed(known: Known, target: bytes, now: float, mark: object) -> Passed | N
     if decision.routes:
         line = audit.line("decision", **Visit(gate, request, found).facts(decision.reason, **more))
     who = told(known, found, decision)
-    return Passed(mark, second, target, found.session, who, tuple(more["routes"]), decision.reason, line)
+    return Passed(version, second, target, found.session, who, tuple(more["routes"]), decision.reason, line)
 
 
 def _lane(

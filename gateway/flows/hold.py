@@ -10,6 +10,7 @@ import base64
 import json
 import struct
 from dataclasses import replace
+from json.encoder import encode_basestring_ascii as quoted
 
 from gateway.config.secrets import Keyring
 from gateway.errors import StoreError
@@ -59,8 +60,9 @@ class Confirmations:
 
     def _closed(self, confirmation: Confirmation) -> Confirmation:
         """`target` stands for both of what describes the request."""
-        said = json.dumps([confirmation.target, confirmation.shown]).encode()
-        sealed = self._keyring.seal(PAGE, said, _bound(confirmation))
+        shown = json.dumps(confirmation.shown) if confirmation.shown else "[]"
+        said = f"[{quoted(confirmation.target)}, {shown}]"
+        sealed = self._keyring.seal(PAGE, said.encode(), _bound(confirmation))
         return replace(confirmation, target=base64.b64encode(sealed).decode(), shown=())
 
     def _opened(self, confirmation: Confirmation) -> Confirmation:
@@ -79,14 +81,13 @@ class Confirmations:
 
 
 def _bytes(held: HeldRequest) -> bytes:
-    head = json.dumps(
-        {
-            "method": held.method,
-            "target": held.target.decode("latin-1"),
-            "headers": [[name.decode("latin-1"), value.decode("latin-1")] for name, value in held.headers],
-        }
-    ).encode()
+    headers = ", ".join([f"[{_quoted(name)}, {_quoted(value)}]" for name, value in held.headers])
+    head = f'{{"method": {quoted(held.method)}, "target": {_quoted(held.target)}, "headers": [{headers}]}}'.encode()
     return struct.pack(">I", len(head)) + head + held.body
+
+
+def _quoted(value: bytes) -> str:
+    return quoted(value.decode("latin-1"))
 
 
 def _request(confirmation: Confirmation, plain: bytes) -> HeldRequest:

@@ -29,6 +29,10 @@ class NotProved:
     wait: int = 0
 
 
+MANY = 1024
+"""People whose credentials are remembered for as long as nothing changes in the directory."""
+
+
 class Prover:
     """Sign-in and confirm ask here, so that they share one throttle and one way of using things up."""
 
@@ -36,9 +40,25 @@ class Prover:
         self.verifiers = verifiers
         self.throttle = throttle
         self._directory = directory
+        self._known: dict[str, Credentials] = {}  # as they were in the directory when it was at `_version`
+        self._version: object = None
 
     async def credentials(self, subject: str) -> Credentials:
         """What this person has; nothing at all for someone unknown or disabled (law 9)."""
+        look = self._directory.version
+        if look is None:
+            return await self._read(subject)
+        version = look()
+        if version != self._version or len(self._known) >= MANY:
+            self._known, self._version = {}, version
+        found = self._known.get(subject)
+        if found is None:
+            found = await self._read(subject)
+            if version == self._version and found != Credentials(subject):  # anybody can ask for whom there is not
+                self._known[subject] = found
+        return found
+
+    async def _read(self, subject: str) -> Credentials:
         person = await self._directory.people.get(subject)
         if person is None or person.disabled:
             return Credentials(subject, disabled=person is not None)

@@ -102,12 +102,11 @@ class Sessions:
         key = key_of(token)
         return self._judged(self._state.at_once(key, now), key, app, now)
 
-    def mark(self) -> object:
-        """The same as before if `found` still says what it did in that second, in which it may say something else.
-        Raises StoreError."""
-        if self._state.mark is None:
+    def version(self) -> object:
+        """Of what `found` reads: the same as before if nobody has changed anything since. Raises StoreError."""
+        if self._state.version is None:
             raise StoreError("this store does not tell")
-        return self._state.mark()
+        return self._state.version()
 
     def _judged(self, session: Session | None, key: bytes, app: str, now: int) -> Found | None:
         if session is None or session.app != app:

@@ -14,7 +14,7 @@ from __future__ import annotations
 import asyncio
 import random
 from collections.abc import Awaitable, Callable
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from asyncpg import Connection
 
@@ -22,7 +22,7 @@ from gateway.errors import StoreError
 from gateway.postgresql import migrating
 from gateway.postgresql.pool import Pool
 from gateway.postgresql.seam import BROKEN, CONFLICT, LOST, NOT_WRITABLE, STATEMENT, connect, hosts_of, numbered, said
-from gateway.sql import Read, Schema, Statement, Value
+from gateway.sql import Schema, Statement, Value
 from gateway.timing import Timed, taken, untimed
 
 DEADLINE = 5.0
@@ -56,9 +56,6 @@ class PostgresqlSql:
     async def one(self, into: Callable[..., T], sql: str, *values: Value) -> T | None:
         rows = await self.all(into, sql, *values)
         return rows[0] if rows else None
-
-    async def several(self, *reads: Read) -> list[list[Any]]:
-        return [await self.all(into, sql, *values) for into, sql, values in reads]
 
     async def change(self, sql: str, *values: Value) -> int:
         return await self._run(lambda connection: _changed(connection, sql, values))

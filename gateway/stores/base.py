@@ -161,8 +161,8 @@ class State:
     life: StateLife
     at_once: Callable[[bytes, int], Session | None] | None = None
     """`sessions.get`, of a store that can be read without waiting."""
-    mark: Callable[[], object] | None = None
-    """With it: the same as before if nothing was changed since, by anybody. Raises StoreError."""
+    version: Callable[[], object] | None = None
+    """With it: another one once anything was changed, by anybody. Raises StoreError."""
 
 
 Heard = Callable[[str | None], None]

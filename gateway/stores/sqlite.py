@@ -6,7 +6,7 @@ import sqlite3
 from collections.abc import Callable
 from pathlib import Path
 
-from gateway.sqlite import Database
+from gateway.sqlite.database import Database
 from gateway.stores import sqlite_confirmations, sqlite_once, sqlite_sessions, sqlite_throttle
 from gateway.stores.base import Heard, State
 from gateway.stores.sqlite_confirmations import SqliteConfirmations
@@ -19,6 +19,7 @@ VERSIONS = (
     (*sqlite_sessions.SCHEMA, *sqlite_confirmations.SCHEMA, *sqlite_throttle.SCHEMA, *sqlite_once.SCHEMA),
     sqlite_confirmations.SECOND,
     sqlite_confirmations.THIRD,
+    sqlite_confirmations.FOURTH,
 )  # fmt: skip
 
 EXPIRED = (
@@ -44,7 +45,7 @@ def open_state(path: Path | str, *, complain: Callable[[str], None] | None = Non
         SqliteOnce(database),
         SqliteLife(database),
         sessions.at_once,
-        database.mark,
+        database.version,
     )
 
 

@@ -6,7 +6,7 @@ import sqlite3
 from dataclasses import replace
 
 from gateway.policy.facts import Confirmation
-from gateway.sqlite import Database
+from gateway.sqlite.database import Database
 from gateway.stores.base import CLAIMED_KNOWN, HoldLimits
 from gateway.stores.encoding import confirmation_of, confirmation_text
 
@@ -60,22 +60,63 @@ THIRD = (
 )
 """And the third: what all of them hold, so that it need not be added up each time. What has expired is still in it."""
 
+FOURTH = (
+    "DROP INDEX confirmations_by_session",
+    "DROP INDEX confirmations_by_expiry",
+    "DROP TRIGGER confirmation_kept",
+    "DROP TRIGGER confirmation_gone",
+    "ALTER TABLE held RENAME TO held_by_id",
+    "ALTER TABLE confirmations RENAME TO confirmations_by_id",
+    """
+    CREATE TABLE confirmations (
+        number INTEGER PRIMARY KEY AUTOINCREMENT,
+        id TEXT NOT NULL UNIQUE,
+        session TEXT NOT NULL,
+        expires_at INTEGER NOT NULL,
+        version INTEGER NOT NULL,
+        ticket TEXT NOT NULL,
+        size INTEGER,
+        facts TEXT NOT NULL
+    ) STRICT
+    """,
+    """
+    CREATE TABLE held (
+        number INTEGER PRIMARY KEY REFERENCES confirmations ON DELETE CASCADE,
+        sealed BLOB NOT NULL
+    ) STRICT
+    """,
+    """
+    INSERT INTO confirmations (id, session, expires_at, version, ticket, size, facts)
+    SELECT id, session, expires_at, version, ticket, size, facts FROM confirmations_by_id ORDER BY expires_at
+    """,
+    "INSERT INTO held SELECT number, sealed FROM confirmations JOIN held_by_id USING (id)",
+    "DROP TABLE held_by_id",
+    "DROP TABLE confirmations_by_id",
+    "CREATE INDEX confirmations_by_session ON confirmations (session, expires_at, size)",
+    "CREATE INDEX confirmations_by_expiry ON confirmations (expires_at, size)",
+    *THIRD[2:],
+)
+"""And the fourth: what comes is added at the end, under a number that nothing else ever has. By ids, which are random,
+each row was another page to write.
+"""
+
 OF_SESSION = """
     SELECT
         count(*), count(size), coalesce(sum(size), 0), (SELECT bytes FROM held_total),
-        EXISTS (SELECT 1 FROM confirmations WHERE id = ?) OR EXISTS (SELECT 1 FROM claimed WHERE id = ?)
-    FROM confirmations WHERE session = ? AND expires_at > ? AND id <> ?
+        EXISTS (SELECT 1 FROM confirmations WHERE id = ?1) OR EXISTS (SELECT 1 FROM claimed WHERE id = ?1)
+    FROM confirmations
+    WHERE session = ?2 AND expires_at > ?3 AND number IS NOT (SELECT number FROM confirmations WHERE id = ?1)
 """
 HELD_BY_ALL = "SELECT coalesce(sum(size), 0) FROM confirmations WHERE expires_at > ? AND id <> ?"
 PUT = "INSERT INTO confirmations (id, session, expires_at, version, ticket, size, facts) VALUES (?, ?, ?, ?, ?, ?, ?)"
-HOLD = "INSERT INTO held (id, sealed) VALUES (?, ?)"
+HOLD = "INSERT INTO held (number, sealed) VALUES (?, ?)"
 GET = "SELECT facts FROM confirmations WHERE id = ? AND expires_at > ?"
 UPDATE = """
     UPDATE confirmations SET expires_at = ?, version = version + 1, ticket = ?, facts = ?
     WHERE id = ? AND version = ? AND expires_at > ?
 """
 CLAIM = """
-    SELECT facts, sealed FROM confirmations LEFT JOIN held USING (id)
+    SELECT facts, sealed FROM confirmations LEFT JOIN held USING (number)
     WHERE id = ? AND ticket = ? AND ticket <> '' AND expires_at > ?
 """
 HELD = "SELECT count(size), coalesce(sum(size), 0) FROM confirmations WHERE expires_at > ?"
@@ -119,13 +160,13 @@ class SqliteConfirmations:
 
 
 def _put(db: sqlite3.Connection, confirmation: Confirmation, sealed: bytes | None, limits: HoldLimits) -> bool:
-    id, others = confirmation.id, (confirmation.created_at, confirmation.id)
-    pending, held, held_bytes, total, known = db.execute(OF_SESSION, (id, id, confirmation.session, *others)).fetchone()
+    id, now = confirmation.id, confirmation.created_at
+    pending, held, held_bytes, total, known = db.execute(OF_SESSION, (id, confirmation.session, now)).fetchone()
     if pending >= limits.pending:
         return False
     if sealed is not None:
         if total + len(sealed) > limits.total_bytes:
-            (total,) = db.execute(HELD_BY_ALL, others).fetchone()
+            (total,) = db.execute(HELD_BY_ALL, (now, id)).fetchone()
         room = min(limits.session_bytes - held_bytes, limits.total_bytes - total)
         if held >= limits.per_session or len(sealed) > room:
             return False
@@ -133,7 +174,7 @@ def _put(db: sqlite3.Connection, confirmation: Confirmation, sealed: bytes | Non
     if known:
         db.execute(FORGET, (id,))
         db.execute(UNCLAIM, (id,))
-    db.execute(
+    put = db.execute(
         PUT,
         (
             confirmation.id,
@@ -146,7 +187,7 @@ def _put(db: sqlite3.Connection, confirmation: Confirmation, sealed: bytes | Non
         ),
     )
     if sealed is not None:
-        db.execute(HOLD, (confirmation.id, sealed))
+        db.execute(HOLD, (put.lastrowid, sealed))
     return True
 
 

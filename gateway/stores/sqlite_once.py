@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 
-from gateway.sqlite import Database
+from gateway.sqlite.database import Database
 
 SCHEMA = (
     """

@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import lru_cache
 
 from gateway.policy.facts import Session
-from gateway.sqlite import Database, Value
+from gateway.sqlite.database import Database, Value
 from gateway.stores.base import SUPERSEDED_GRACE
 from gateway.stores.encoding import events_of, events_text
 
@@ -77,8 +77,8 @@ class SqliteSessions:
 
     def at_once(self, token_hash: bytes, now: int) -> Session | None:
         """`get` never waits."""
-        (current,) = self._db.several((_session, BY_CURRENT, (token_hash,)))
-        return current[0] if current else self._db.one(_session, BY_SUPERSEDED, token_hash, now, SUPERSEDED_GRACE)
+        current = self._db.one(_session, BY_CURRENT, token_hash)
+        return current or self._db.one(_session, BY_SUPERSEDED, token_hash, now, SUPERSEDED_GRACE)
 
     async def rotate(self, old: bytes, new: bytes, session: Session, *, now: int, keep_until: int) -> bool:
         return await self._db.change(ROTATE, new, *_columns(session), keep_until, now, old) == 1

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import sqlite3
 
-from gateway.sqlite import Database
+from gateway.sqlite.database import Database
 from gateway.stores.base import Limit, Taken
 
 SCHEMA = (

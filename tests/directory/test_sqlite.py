@@ -10,11 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from gateway import sqlite
 from gateway.directory.base import Directory
 from gateway.directory.sqlite import open_directory
 from gateway.errors import StoreError
 from gateway.policy.credentials import Credentials
+from gateway.sqlite import files
 from tests.directory.deeds import ADA, CODES, PASSKEY, PASSWORD, READS, TOTP, WRITES, fill
 
 
@@ -40,7 +40,7 @@ async def test_a_passkey_that_does_not_parse_is_an_error_and_no_passkey(
 
 
 async def test_while_the_file_is_locked_it_is_read_and_not_written(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sqlite, "PATIENCE", 0.02)
+    monkeypatch.setattr(files, "PATIENCE", 0.02)
     directory = open_directory(path)
     with closing(sqlite3.connect(path, isolation_level=None)) as other:
         other.execute("BEGIN IMMEDIATE")

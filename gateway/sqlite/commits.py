@@ -13,7 +13,7 @@ import mmap
 import os
 import sys
 from pathlib import Path
-from threading import Lock
+from threading import RLock
 
 HEADER = 48
 """Bytes: counter, number of pages, salts, checksums."""
@@ -21,8 +21,10 @@ HEADER = 48
 FORMAT = 3007000
 """The only one there has been; of any other we know nothing."""
 
+opening = RLock()
+"""Held by whoever opens a file in this process: its new locks must not be dropped by the end of another look."""
+
 _open: dict[tuple[int, int], Commits] = {}
-_lock = Lock()
 
 
 class Commits:
@@ -40,7 +42,7 @@ class Commits:
 
     def close(self) -> None:
         """After SQLite's own connections."""
-        with _lock:
+        with opening:
             self.users -= 1
             if not self.users:
                 del _open[next(key for key, each in _open.items() if each is self)]
@@ -51,7 +53,7 @@ class Commits:
 def watch(path: Path | str) -> Commits | None:
     """None where there is no such index, or one that we do not know; that one stays open, for the sake of its locks."""
     index = f"{path}-shm"
-    with _lock:
+    with opening:
         try:
             found = os.stat(index)
             key = found.st_dev, found.st_ino
