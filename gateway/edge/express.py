@@ -20,7 +20,7 @@ from gateway.edge.delivery import identity
 from gateway.edge.exchange import Wire
 from gateway.edge.failures import fail
 from gateway.edge.gate import Gate, Visit
-from gateway.edge.gatekeeper import passable, passed, where
+from gateway.edge.gatekeeper import Taken, passable, passed, where
 from gateway.edge.heads import Heads
 from gateway.edge.intake import Networks, intake, new_id
 from gateway.edge.resuming import brings_ticket
@@ -28,7 +28,7 @@ from gateway.edge.upstream import REPEATABLE, lines
 from gateway.errors import GatewayError, UpstreamError
 from gateway.flows.sessions import Found
 from gateway.policy.decision import decide
-from gateway.policy.facts import Forward, Reason, Request, Session
+from gateway.policy.facts import Challenge, Forward, Reason, Request, Session
 from gateway.policy.headers import Field, body_length, forwarded, own_cookie, passing
 from gateway.policy.target import ANYTHING, origin_form, readings
 
@@ -53,8 +53,8 @@ class Known:
     id: str  # "" where each request is given one
     token: bytes | None  # of a session
     length: int | None  # of the body; None: only its end will tell
-    own: bytes  # the client's fields, as the app gets them
-    beside: bytes  # and those that say where it came from
+    own: bytes = b""  # the client's fields, as the app gets them; worked out when one is forwarded
+    beside: bytes = b""  # and those that say where it came from
     found: Found | None = None  # whose session it was the last time,
     who: bytes = b""  # and what the app was told of them
     passed: Passed | None = None  # on a sensitive route, the last time
@@ -124,14 +124,12 @@ class Express:
         if brings_ticket(request):
             return None
         id = request.id if request.header(b"x-request-id") == request.id.encode() else ""
-        own = lines(passing(request.headers, gate.strip))
-        beside = lines(forwarded(request.client.encode(), gate.proto, request.header(b"host") or b""))
         length = body_length(request.headers)
         peer = client[0] if client else ""
-        return Known(self, method, headers, peer, keep_alive, gate, request, id, token, length, own, beside)
+        return Known(self, method, headers, peer, keep_alive, gate, request, id, token, length)
 
-    def lane(self, known: Known, target: bytes, now: float) -> Lane | None:
-        """For a request with that head; None for what the gatekeeper has to judge."""
+    def lane(self, known: Known, target: bytes, now: float) -> Lane | Taken | None:
+        """For a request with that head; else the gatekeeper has to judge, who may be told what was found out."""
         gate = known.gate
         if len(target) > SHORT:
             return None
@@ -169,7 +167,7 @@ class Express:
 
         return app
 
-    def _fresh(self, known: Known, target: bytes, id: str, now: float) -> Lane | None:
+    def _fresh(self, known: Known, target: bytes, id: str, now: float) -> Lane | Taken | None:
         """What matches a route, if the proof is fresh enough for it, and the store can be read at once."""
         gate, second = known.gate, int(now)
         if known.token is None or not gate.sessions.at_once:
@@ -178,10 +176,11 @@ class Express:
             version = gate.sessions.version()
             passed = known.passed
             if passed is None or passed.version != version or passed.second != second or passed.target != target:
-                passed = known.passed = _passed(known, target, now, version)
+                found = _passed(known, at(known, target, id, now), version)
+                if not isinstance(found, Passed):
+                    return found
+                passed = known.passed = found
         except GatewayError:
-            return None
-        if passed is None:
             return None
         wire = self._wire(known)  # from here on nothing may fail: it would be lost
         if wire is None:
@@ -198,10 +197,9 @@ class Express:
         return known.gate.upstream.reserve(sure=known.length != 0 or known.method not in REPEATABLE)
 
 
-def _passed(known: Known, target: bytes, now: float, version: object) -> Passed | None:
-    """The way of a request through the gatekeeper; None if there is another end to it. Raises GatewayError."""
-    gate, second = known.gate, int(now)
-    request = at(known, target, known.id, now)
+def _passed(known: Known, request: Request, version: object) -> Passed | Taken | None:
+    """The way of a request through the gatekeeper, or to a challenge; None for any other. Raises GatewayError."""
+    gate, second = known.gate, int(request.now)
     place = where(gate, request)
     if place.match.undecided or place.hosted or known.token is None:
         return None
@@ -209,13 +207,15 @@ def _passed(known: Known, target: bytes, now: float, version: object) -> Passed 
     if found is None or not found.alive or found.session.superseded:
         return None
     decision = decide(place.match.routes, found.session, second)
+    if isinstance(decision, Challenge):
+        return Taken(gate, request, place, found, decision)
     if not isinstance(decision, Forward) or not passable(gate, request, decision):
         return None
     more, line = passed(decision), None
     if decision.routes:
         line = audit.line("decision", **Visit(gate, request, found).facts(decision.reason, **more))
     who = told(known, found, decision)
-    return Passed(version, second, target, found.session, who, tuple(more["routes"]), decision.reason, line)
+    return Passed(version, second, request.target, found.session, who, tuple(more["routes"]), decision.reason, line)
 
 
 def _lane(
@@ -227,6 +227,10 @@ def _lane(
     who: bytes,
     extra: Fields,
 ) -> Lane:
+    if not known.own:
+        gate, request = known.gate, known.request
+        known.own = lines(passing(request.headers, gate.strip))
+        known.beside = lines(forwarded(request.client.encode(), gate.proto, request.header(b"host") or b""))
     start = b"%b %b HTTP/1.1\r\n%b%b%bx-request-id: %b\r\n" % (
         known.method,
         target,

@@ -30,6 +30,7 @@ from gateway.edge.resuming import Resuming, brings_ticket
 from gateway.edge.websocket import deny
 from gateway.edge.whose import Asked, goes_with, settle
 from gateway.errors import ClientGone, GatewayError, StoreError
+from gateway.flows.sessions import Found
 from gateway.flows.stepup import GRANT
 from gateway.metrics.counts import Counts
 from gateway.policy.decision import decide
@@ -59,6 +60,19 @@ def where(gate: Gate, request: Request) -> Place:
     return Place(seen, gate.table.match(request, seen), ours)
 
 
+class Taken(NamedTuple):
+    """What was found out about a request on its way here, from the store too, and decided: nobody looks twice.
+
+    A session that is alive, of an app without a login of its own; no ticket, no hosted page.
+    """
+
+    gate: Gate
+    request: Request
+    place: Place
+    found: Found
+    decision: Challenge
+
+
 class Gatekeeper:
     """The ASGI app for http and websocket scopes. `gates` by host name; a body has `read_within` seconds to be read."""
 
@@ -76,6 +90,11 @@ class Gatekeeper:
         gate: Gate | None = None
         request: Request | None = None
         try:
+            taken: Taken | None = scope.get("extensions", {}).get("gateway.taken")
+            if taken is not None and taken.gate is self._gates.get(taken.request.host):  # else: it was replaced since
+                gate, request = taken.gate, taken.request
+                await self._taken(taken, scope, receive, send)
+                return
             request = intake(scope, time.time(), self._trusted)  # noqa: TID251
             plain = scope["type"] == "http"
             if plain and request.path.startswith(OURS) and await self._probes.answered(request, send):
@@ -94,6 +113,11 @@ class Gatekeeper:
             if gate is None:
                 self._counts.decided("", (), status_of(error)[1])
             await fail(scope["type"], gate, request, error, send)
+
+    async def _taken(self, taken: Taken, scope: Any, receive: Receive, send: Send) -> None:
+        taken.gate.sessions.touch(taken.found.session, int(taken.request.now))
+        visit, body = Visit(taken.gate, taken.request, taken.found), Body(receive, self._read_within)
+        await self._judge(visit, taken.place, body, scope, send, decision=taken.decision)
 
     async def _http(self, gate: Gate, request: Request, scope: Any, receive: Receive, send: Send) -> None:
         place = where(gate, request)
@@ -116,9 +140,11 @@ class Gatekeeper:
         own: Sequence[AuthEvent] = (),
         fresh_connection: bool = False,
         extra: Fields = (),
+        decision: Decision | None = None,
     ) -> Decision:
-        """Decide, and do it. `own` are the proofs given for this very request."""
-        decision = await self._decide(visit, place, body, own)
+        """Decide, unless that is done, and do it. `own` are the proofs given for this very request."""
+        if decision is None:
+            decision = await self._decide(visit, place, body, own)
         if isinstance(decision, Challenge) and not own:
             decision = await self._granted(visit, place, body, decision)
         login = visit.gate.applogin

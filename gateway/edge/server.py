@@ -48,6 +48,7 @@ class HttpProtocol(HttpToolsProtocol):
     _head_bytes = 0  # of it, without the piece that it began in
     _reading = False  # the body of the newest request is not whole
     _running: RequestResponseCycle | None = None  # the one that is answered now, or was last
+    _taken: Any = None  # what is known of the newest request, where somebody has looked before the app
     _refusal: Refusal | None = None  # what is said when the answers before it are
     _refused: float | None = None  # since when it is said
 
@@ -108,6 +109,8 @@ class HttpProtocol(HttpToolsProtocol):
         if upgrade:
             self._check_upgrade(version)
         self.scope["extensions"] = {"gateway.target": {"raw": self.url}}
+        if self._taken is not None:
+            self.scope["extensions"]["gateway.taken"] = self._taken
         super().on_headers_complete()
         if upgrade and self._should_upgrade():
             return

@@ -10,6 +10,7 @@ from typing import Any, cast
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
 from gateway.edge.express import Express, Known, Lane
+from gateway.edge.gatekeeper import Taken
 from gateway.edge.ride import Ride
 from gateway.edge.server import HttpProtocol
 from gateway.errors import UpstreamError
@@ -25,7 +26,7 @@ class ExpressProtocol(HttpProtocol):
     _known: Known | None = None  # of the newest head that was for the lane
     _said: Known | None = None  # the same, if it came in this piece
     _begun = 0  # requests that began in this piece
-    _declined = False  # the lane was asked already
+    _asked = False  # whether the lane was, for all of this piece
     _due: Ride | None = None  # has something to send when all that came is parsed
     _riding: Ride | None = None
 
@@ -37,7 +38,7 @@ class ExpressProtocol(HttpProtocol):
             return
         self._begun, self._said = 0, None
         super().data_received(data)
-        self._declined = False
+        self._asked = False
         due = self._due
         if idle and self._begun == 1 and self._said is not None and not self._reading:
             self._said.express.heads.learn(data, self._said, self.url)
@@ -54,10 +55,12 @@ class ExpressProtocol(HttpProtocol):
         self._asks, self._head_bytes, self._since = True, 0, self._heard
 
     def on_headers_complete(self) -> None:
-        lane = self._lane()
-        if lane is not None:
+        lane = None if self._asked else self._lane()
+        if isinstance(lane, Lane):
             self._due = self._board(lane, reading=True)
             return
+        if not self._asked:
+            self._taken = lane
         url, headers, expects = self.url, self.headers, self.expect_100_continue
         HttpToolsProtocol.on_message_begin(self)
         self.url, self.expect_100_continue = url, expects
@@ -97,15 +100,15 @@ class ExpressProtocol(HttpProtocol):
         if whole is None or len(whole.target) > limits.target or len(data) > limits.head:
             return False
         lane = express.lane(whole.said, whole.target, time.time())  # noqa: TID251
-        if lane is None:
-            self._declined = True
+        if not isinstance(lane, Lane):
+            self._asked, self._taken = True, lane
             return False
         self._heard = self.loop.time()
         self._board(lane, reading=False).go(whole.body)
         return True
 
-    def _lane(self) -> Lane | None:
-        if self._declined or self._unfinished or self.pipeline or self._refusal is not None or self.expect_100_continue:
+    def _lane(self) -> Lane | Taken | None:
+        if self._unfinished or self.pipeline or self._refusal is not None or self.expect_100_continue:
             return None
         parser, worker = self.parser, self.server_state
         if worker.draining or parser.should_upgrade() or parser.get_http_version() != "1.1" or not self._fits():
