@@ -16,7 +16,7 @@ from typing import Any
 
 from gateway.assembly import Assembly, complain
 from gateway.audit import Audit
-from gateway.config.load import check, load
+from gateway.config.apart import again, load
 from gateway.config.settings import Settings
 from gateway.config.values import written
 from gateway.config.watch import Watch
@@ -38,20 +38,24 @@ METRICS = "GATEWAY_METRICS"
 
 
 class Gateway:
-    """The ASGI app. SIGHUP reads the file again; one that is bad changes nothing."""
+    """The ASGI app. SIGHUP reads the file again; one that is bad changes nothing.
 
-    def __init__(self, path: Path, *, watch: bool = False) -> None:
+    `settings` are those of the file; without them it reads it. `watch` was there before they were.
+    """
+
+    def __init__(self, path: Path, settings: Settings | None = None, *, watch: Watch | None = None) -> None:
         self._path = path
-        self._watch = Watch(path) if watch else None
+        self._watch = watch
         self._audit = Audit(sys.stdout.buffer)
         self._renderer = Renderer()
         self._counts = Counts()
-        settings = load(path, env=os.environ)
+        settings = load(path) if settings is None else settings
         self.worker = Worker(settings.limits, settings.drain)
         self._now = self._assembled(settings)
         self._counts.loaded(_clock())
         self._listening = settings.listen, settings.admin
         self._retired: list[Assembly] = []
+        self._asked = asyncio.Event()  # to read the file again
         self._reloaded = asyncio.Event()
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
@@ -73,12 +77,12 @@ class Gateway:
     def _assembled(self, settings: Settings, before: Assembly | None = None) -> Assembly:
         return Assembly(settings, self._audit, self._renderer, self._counts, self.worker, before)
 
-    def reload(self) -> None:
+    async def _reload(self) -> None:
         """Put the file as it is now to work, or say why not. Requests under way finish on the old one."""
         if self._watch is not None:
             self._watch.take()
         try:
-            report = check(self._path, env=os.environ)
+            report = await asyncio.to_thread(again, self._path)
             fresh = self._assembled(report.good(), self._now)
         except Exception as error:  # whatever it is: what runs is better than nothing
             expected = isinstance(error, ConfigError | StoreError)
@@ -103,13 +107,15 @@ class Gateway:
 
     async def _lifespan(self, receive: Any, send: Any) -> None:
         await receive()
-        asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, self.reload)
+        asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, self._asked.set)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGHUP})
         gc.collect()
         gc.freeze()  # what stands here stays; looking through it again and again was a fifth of a request
         gc.set_threshold(20_000, 50, 100)
         _give_back()
         async with asyncio.TaskGroup() as tasks:
-            background = [tasks.create_task(self._housekeeping()), tasks.create_task(self._listen())]
+            lasting = self._housekeeping(), self._listen(), self._reload_when_asked()
+            background = [tasks.create_task(each) for each in lasting]
             if METRICS in os.environ:
                 reporter = Reporter(self._counts, Path(os.environ[METRICS]), lambda: self._now.vitals, _clock)
                 background.append(tasks.create_task(reporter.run()))
@@ -129,13 +135,19 @@ class Gateway:
             _end_if_orphaned()
             await self._release()
             if self._watch is not None and self._watch.due():
-                self.reload()
+                self._asked.set()
             try:
                 await self._now.sessions.flush()
                 if second % 60 == 0:
                     await self._now.state.life.purge(int(_clock()))
             except StoreError as error:
                 complain(f"the state store does not answer: {error}")
+
+    async def _reload_when_asked(self) -> None:
+        while True:
+            await self._asked.wait()
+            self._asked.clear()
+            await self._reload()
 
     async def _listen(self) -> None:
         """Forget what is remembered of a session when another worker ends it; on the state that is at work."""
@@ -176,5 +188,6 @@ def _end_if_orphaned() -> None:
 
 
 def from_environment() -> Gateway:
-    """What each worker runs."""
-    return Gateway(Path(os.environ[CONFIG]), watch=WATCH in os.environ)
+    """What each of several workers runs."""
+    path = Path(os.environ[CONFIG])
+    return Gateway(path, watch=Watch(path) if WATCH in os.environ else None)

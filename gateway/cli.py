@@ -10,9 +10,10 @@ from importlib import metadata
 from pathlib import Path
 from pkgutil import resolve_name
 
-from gateway.config.load import check
+from gateway.config.apart import Reading
+from gateway.config.report import Report
+from gateway.config.watch import Watch
 from gateway.errors import ConfigError, GatewayError
-from gateway.serve import serve
 
 ELSEWHERE = ("cli_demo", "cli_explain", "cli_login", "cli_probe", "cli_people", "cli_migrate")
 """Other files with commands. Named, not imported: the process that serves carries none of them."""
@@ -43,14 +44,18 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _serve(args: argparse.Namespace) -> int:
-    report = check(args.config, env=os.environ)
+    watch = Watch(args.config.absolute()) if args.watch else None
+    reading = Reading(args.config)
+    serve = resolve_name("gateway.serve:serve")  # takes as long, meanwhile
+    report = reading.report()
     for line in report.warnings:
         print(f"warning: {line}", file=sys.stderr)
-    return serve(args.config, report.good(), args.workers, watch=args.watch)
+    status: int = serve(args.config, report.good(), args.workers, watch=watch)
+    return status
 
 
 def _check(args: argparse.Namespace) -> int:
-    report = check(args.config, env=os.environ)
+    report: Report = resolve_name("gateway.config.load:check")(args.config, env=os.environ)
     for line in report.problems:
         print(line)
     for line in report.warnings:

@@ -10,7 +10,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from gateway.config.load import Source
+from gateway.config.report import Source
 from gateway.config.settings import App, Settings
 from gateway.config.units import duration, size
 from gateway.config.values import written

@@ -6,8 +6,9 @@ import os
 import resource
 import signal
 import socket
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from importlib import metadata
 from pathlib import Path
 from pkgutil import resolve_name
@@ -17,10 +18,11 @@ import uvicorn
 from uvicorn.config import STARTUP_FAILURE
 from uvicorn.supervisors import multiprocess
 
-from gateway.app import CONFIG, METRICS, WATCH
+from gateway.app import CONFIG, METRICS, WATCH, Gateway
 from gateway.assembly import complain
 from gateway.config.settings import Settings
 from gateway.config.values import written
+from gateway.config.watch import Watch
 from gateway.edge.server import SPARE, serve_config
 from gateway.edge.server_express import http_protocol
 from gateway.edge.serving import Server, deafen
@@ -32,6 +34,12 @@ FILES = 64
 
 class _Process(multiprocess.Process):
     """A worker that runs our server."""
+
+    def start(self) -> None:
+        """SIGHUP waits until the worker hears it, and for the supervisor as long as it starts one."""
+        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGHUP})
+        super().start()
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGHUP})
 
     @property
     def server(self) -> Server:
@@ -76,13 +84,14 @@ class Workers(multiprocess.Multiprocess):
                 os.kill(process.pid, number)
 
 
-def serve(path: Path, settings: Settings, workers: int, *, watch: bool = False) -> int:
-    """Run until a signal ends it. The exit status. `settings` are those of `path`, which each worker reads itself.
+def serve(path: Path, settings: Settings, workers: int, *, watch: Watch | None = None) -> int:
+    """Run until a signal ends it. The exit status. `settings` are those of `path`, which several workers read anew.
 
     Raises ConfigError, and GatewayError if it cannot listen.
     """
-    signal.signal(signal.SIGHUP, signal.SIG_IGN)  # until a worker hears it, the file is read anyway
-    os.environ[CONFIG] = str(path.absolute())
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGHUP})  # it waits until it is heard
+    path = path.absolute()
+    os.environ[CONFIG] = str(path)
     os.environ |= {WATCH: "yes"} if watch else {}
     _make_room(settings)
     listening = _listen(*settings.listen)
@@ -90,7 +99,7 @@ def serve(path: Path, settings: Settings, workers: int, *, watch: bool = False) 
     apps = ", ".join(f"{app.name} ({app.origin})" for app in settings.apps)
     complain(f"listening on {written(*settings.listen)} for {apps}")
     with _metrics(settings, workers):
-        return _run(listening, workers)
+        return _run(listening, workers, partial(Gateway, path, settings, watch=watch))
 
 
 @contextmanager
@@ -107,8 +116,9 @@ def _metrics(settings: Settings, workers: int) -> Iterator[None]:
         yield
 
 
-def _run(listening: socket.socket, workers: int) -> int:
-    app = "gateway.app:from_environment"
+def _run(listening: socket.socket, workers: int, only: Callable[[], Gateway]) -> int:
+    """`only` makes what a single worker runs."""
+    app = "gateway.app:from_environment" if workers > 1 else only
     config = uvicorn.Config(app, factory=True, workers=workers, log_level="warning", **serve_config(http_protocol()))
     if workers > 1:
         supervisor = Workers(config, sockets=[listening])

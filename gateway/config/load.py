@@ -10,9 +10,7 @@ from __future__ import annotations
 import re
 import tomllib
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
 
 from pydantic import ValidationError
 
@@ -23,9 +21,9 @@ from gateway.config.kinds import Surroundings
 from gateway.config.lines import lines, nearest
 from gateway.config.meaning import settings
 from gateway.config.presets import completed
+from gateway.config.report import Report, Source
 from gateway.config.settings import Settings
 from gateway.config.shape import File
-from gateway.errors import ConfigError
 
 SYNTAX = re.compile(r"(.*) \(at (?:line (\d+), (column \d+)|end of document)\)")
 
@@ -36,30 +34,6 @@ HINTS = {
     "Cannot overwrite a value": "it is there already, or has [one] and [[two]] brackets",
 }
 """What operators mostly did, where TOML's own words leave them to guess."""
-
-
-class Source(NamedTuple):
-    """What settings were made of: the tables as written, those with what their presets bring, and their models."""
-
-    said: dict[str, Any]
-    full: dict[str, Any]
-    file: File
-
-
-@dataclass(frozen=True, slots=True)
-class Report:
-    """Printable lines. `settings` and `source` are None if there are problems; warnings stop nothing."""
-
-    problems: list[str]
-    warnings: list[str]
-    settings: Settings | None = None
-    source: Source | None = None
-
-    def good(self) -> Settings:
-        """The settings. Raises ConfigError with every problem."""
-        if self.settings is None:
-            raise ConfigError(self.problems)
-        return self.settings
 
 
 def load(path: Path, *, env: Mapping[str, str]) -> Settings:

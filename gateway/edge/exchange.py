@@ -27,6 +27,9 @@ HIGH_WATER = 64 << 10
 HEAD_MAX = 256 << 10
 BODYLESS = frozenset({204, 304})
 
+LARGE = 64 << 10
+"""Bytes of a piece that is not copied, neither to be recognised nor to leave together with a head."""
+
 
 class Pool(Protocol):
     """Where wires come from and go back to."""
@@ -160,14 +163,17 @@ class Wire(asyncio.Protocol):
         self._paused = False
         self._clean = True
 
-    def begin(self, exchange: Exchange, data: bytes) -> None:
-        """Send the head of a request, and what there is of its body."""
+    def begin(self, exchange: Exchange, data: bytes, body: bytes = b"") -> None:
+        """Send the head of a request, and what there is of its body: in `data`, or beside it where that is much."""
         self.exchange = exchange
         exchange.wire = self
         self.deadline = inf
         self._head_bytes = 0
         self._until_eof = False
-        self.transport.write(data)
+        if body:
+            self.transport.writelines((data, body))
+        else:
+            self.transport.write(data)
 
     def end(self, *, reusable: bool) -> None:
         """The exchange is over."""
@@ -209,7 +215,8 @@ class Wire(asyncio.Protocol):
             return
         exchange.repeat = None
         starts = not (exchange.status or self._head_bytes)
-        if starts and exchange.sent and not exchange.is_head and self._at_once(exchange, data):
+        large = len(data) >= LARGE
+        if starts and exchange.sent and not (exchange.is_head or large) and self._at_once(exchange, data):
             return
         try:
             self._parser.feed_data(data)
@@ -220,7 +227,7 @@ class Wire(asyncio.Protocol):
                 return
         if exchange.complete:
             reusable = self._clean and exchange.sent and exchange.reusable
-            if starts and reusable and not exchange.is_head:
+            if starts and reusable and not (exchange.is_head or large):
                 self.pool.answers.learn(data, exchange.status, exchange.headers, b"".join(exchange._chunks))
             self.end(reusable=reusable)
         elif not exchange.status:

@@ -66,6 +66,7 @@ async def relay(
         upstream.failed(error)
         raise
     exchange.sent_at = perf_counter()
+    request = request._replace(body=b"")  # it has left
     started = False
     client: asyncio.Task[None] | None = None
     try:
@@ -157,7 +158,9 @@ async def _with_first_piece(request: Outgoing, receive: Receive) -> tuple[Outgoi
 
 async def _client(exchange: Exchange, rest: int | None, more: bool, receive: Receive) -> None:
     """Pass on the rest of the body, then watch for the client to leave. Ends by ClientGone or by being cancelled."""
+    data = b""
     while more:
+        del data  # it has left, and the next piece may take its time
         data, more = await _piece(receive)
         if rest is None:
             await exchange.write(chunk(data) + (b"" if more else b"0\r\n\r\n"), last=not more)

@@ -13,7 +13,7 @@ from typing import Protocol
 
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE
 
-from gateway.edge.exchange import BODYLESS, Exchange
+from gateway.edge.exchange import BODYLESS, LARGE, Exchange
 from gateway.edge.express import Lane
 from gateway.edge.relay import answer_fields
 from gateway.edge.upstream import REPEATABLE, chunk, framed
@@ -165,6 +165,9 @@ class Ride(Exchange):
             self._rest = 0
         elif self._rest is not None:
             self._rest -= len(body)
+        if len(body) >= LARGE and self._rest is not None:
+            lane.wire.begin(self, lane.start + framed(method, self._rest + len(body), b""), body)
+            return
         data = lane.start + framed(method, self._rest, body)
         if self._whole and not body and method in REPEATABLE:
             self.repeat = data

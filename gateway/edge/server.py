@@ -130,10 +130,12 @@ class HttpProtocol(HttpToolsProtocol):
             raise Refused(refusals.long_target(limits))
         if len(self.headers) > limits.fields:
             raise Refused(refusals.many_fields(limits))
-        if self._head_bytes + self._piece > limits.head:
-            size = len(self.url) + sum(len(name) + len(value) + 4 for name, value in self.headers)
-            if size > limits.head:
-                raise Refused(refusals.large_head(limits))
+        if self._head_bytes + self._piece > limits.head and self._head_size() > limits.head:
+            raise Refused(refusals.large_head(limits))
+
+    def _head_size(self) -> int:
+        """Bytes, about."""
+        return len(self.url) + sum(len(name) + len(value) + 4 for name, value in self.headers)
 
     def _check_upgrade(self, version: str) -> None:
         if version == "1.0" or any(name in FRAMING for name, _ in self.headers):

@@ -34,7 +34,8 @@ class ExpressProtocol(HttpProtocol):
 
     def data_received(self, data: bytes) -> None:
         idle = not (self._asks or self._reading or self._unfinished or self.pipeline or self._refusal)
-        if idle and not self.server_state.draining and self._at_once(data):
+        small = len(data) <= self.server_state.limits.head
+        if idle and small and not self.server_state.draining and self._at_once(data):
             return
         self._begun, self._said = 0, None
         super().data_received(data)
@@ -97,7 +98,7 @@ class ExpressProtocol(HttpProtocol):
         """A request that came whole, with a head that was parsed before, need not be parsed again."""
         express: Express = cast(Any, self.app).express
         whole, limits = express.heads.recall(data, self.client[0] if self.client else ""), self.server_state.limits
-        if whole is None or len(whole.target) > limits.target or len(data) > limits.head:
+        if whole is None or len(whole.target) > limits.target:
             return False
         lane = express.lane(whole.said, whole.target, time.time())  # noqa: TID251
         if not isinstance(lane, Lane):
@@ -124,10 +125,11 @@ class ExpressProtocol(HttpProtocol):
         return express.lane(known, self.url, now)
 
     def _fits(self) -> bool:
-        """Within the limits for sure; what may not be is measured."""
+        """Within the limits. A head is measured where a large piece of body came with it."""
         limits = self.server_state.limits
-        short = len(self.url) <= limits.target and len(self.headers) <= limits.fields
-        return short and self._head_bytes + self._piece <= limits.head
+        if len(self.url) > limits.target or len(self.headers) > limits.fields:
+            return False
+        return self._head_bytes + self._piece <= limits.head or self._head_size() <= limits.head
 
     def _board(self, lane: Lane, *, reading: bool) -> Ride:
         ride = Ride(self, lane)

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
-from gateway.edge.exchange import Exchange, Wire
+from gateway.edge.exchange import LARGE, Exchange, Wire
 from gateway.edge.heads import Answers
 from gateway.edge.timeouts import Timeouts
 from gateway.errors import UpstreamBroken, UpstreamError, UpstreamTimeout, UpstreamUnreachable
@@ -82,16 +82,17 @@ class Upstream:
         `fresh` takes a new connection, so that the request leaves at most once. Raises UpstreamUnreachable.
         """
         whole = request.rest == 0
+        request, body = beside(request)
         data = serialize(request)
-        repeatable = whole and not request.body and request.method in REPEATABLE
+        repeatable = whole and not (body or request.body) and request.method in REPEATABLE
         exchange = Exchange(self, is_head=request.method == b"HEAD", sent=whole, repeat=None)
         await self._slot()
         wire = None if fresh else self._newest_idle(sure=not repeatable)
         if wire is not None:
             exchange.repeat = data if repeatable else None
-            wire.begin(exchange, data)
+            wire.begin(exchange, data, body)
         else:
-            await self._on_new_wire(exchange, data)
+            await self._on_new_wire(exchange, data, body)
         return exchange
 
     def reserve(self, *, sure: bool) -> Wire | None:
@@ -159,7 +160,7 @@ class Upstream:
                 return wire
         return None
 
-    async def _on_new_wire(self, exchange: Exchange, data: bytes) -> None:
+    async def _on_new_wire(self, exchange: Exchange, data: bytes, body: bytes = b"") -> None:
         loop = asyncio.get_running_loop()
         if len(self._wires) >= self._max and self._idle:
             self._idle.pop(0).transport.close()
@@ -178,7 +179,7 @@ class Upstream:
         self._wires.add(wire)
         if self._sweeper is None:
             self._sweep_later(loop)
-        wire.begin(exchange, data)
+        wire.begin(exchange, data, body)
 
     def _sweep_later(self, loop: asyncio.AbstractEventLoop) -> None:
         interval = min(1.0, self.timeouts.first_byte / 2, self.timeouts.between / 2)
@@ -224,6 +225,13 @@ class Slots:
                 turn.set_result(None)
                 return
         self.free += 1
+
+
+def beside(request: Outgoing) -> tuple[Outgoing, bytes]:
+    """A body that is too much to be copied, by itself."""
+    if request.rest is None or len(request.body) < LARGE:
+        return request, b""
+    return request._replace(rest=request.rest + len(request.body), body=b""), request.body
 
 
 def serialize(request: Outgoing) -> bytes:

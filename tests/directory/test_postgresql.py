@@ -180,8 +180,8 @@ async def test_a_server_that_says_nothing_keeps_nobody_waiting(
         began = time.monotonic()
         many = [refused(use(directory)) for use in (*READS, *WRITES) * 3]
         told = await asyncio.gather(*many)
-        assert time.monotonic() - began < 3
-        assert max(took for _, took in told) < 2.5
+        assert time.monotonic() - began < 6  # in turn they would take half a minute
+        assert max(took for _, took in told) < 6
         began, quick = time.monotonic(), 0
         while time.monotonic() < began + 2:
             text, took = await refused(directory.life.ping())

@@ -15,7 +15,8 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from gateway.edge.upstream import Outgoing, chunk, serialize
+from gateway.edge.exchange import LARGE
+from gateway.edge.upstream import Outgoing, beside, chunk, serialize
 from tests.edge.servers import Started, answering, gateway, nothing, on_a_loop, read_request
 from tests.support.raw import Raw
 
@@ -39,6 +40,15 @@ HOST = [(b"host", b"h")]
 )
 def test_head_and_first_bytes_are_one_piece_with_one_framing(request_, sent) -> None:
     assert serialize(request_) == sent
+
+
+@pytest.mark.parametrize("size", [LARGE - 1, LARGE, 3 * LARGE])
+@pytest.mark.parametrize("rest", [0, 5, None])
+def test_a_large_piece_of_body_leaves_beside_its_head_and_nothing_else_differs(size: int, rest: int | None) -> None:
+    whole = Outgoing(b"PUT", b"/", HOST, rest, b"x" * size)
+    head, body = beside(whole)
+    assert serialize(head) + body == serialize(whole)
+    assert bool(body) == (size >= LARGE and rest is not None)
 
 
 @pytest.mark.parametrize(

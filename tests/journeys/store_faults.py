@@ -27,7 +27,7 @@ NAMES = count(1)
 PATIENCE = {"state": 2.0, "directory": 5.0}
 """Seconds that a store has to answer, before nobody waits for it any more."""
 
-SLOW = 3.0
+SLOW = 5.0
 """And that a busy machine may add."""
 
 NOTHING_SENT = "nothing was sent"

@@ -60,6 +60,11 @@ CASES: dict[str, bytes | tuple[bytes, ...]] = {
     "a form of another site": send(b"/notes/new", b"title=x", FRESH + CROSS + TYPE),
     "chunks": b"POST /notes/new HTTP/1.1\r\n%b%bTransfer-Encoding: chunked\r\n\r\n%b" % (END, FRESH + SAME, CHUNKS),
     "a body of a megabyte": send(b"/notes/import", b"x" * (1 << 20)),
+    "a body of a megabyte after a head that is too long": send(
+        b"/notes/import", b"x" * (1 << 20), FRESH + SAME + b"X-Long: %b\r\n" % (b"x" * 70_000)
+    ),
+    "chunks of a megabyte": b"POST /n HTTP/1.1\r\n%b%bTransfer-Encoding: chunked\r\n\r\n100000\r\n%b\r\n0\r\n\r\n"
+    % (END, FRESH + SAME, b"x" * (1 << 20)),
     "a body in pieces": (send(b"/notes/new", b"title=abcdef")[:-4], b"cd", b"ef"),
     "chunks in pieces": (
         b"PUT /n HTTP/1.1\r\n%b%bTransfer-Encoding: chunked\r\n\r\n2\r\nab\r\n" % (END, FRESH + SAME),

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import re
-import time
 
 import pytest
 
 from gateway.policy.patterns import PathSet, Tree, by_suffix, compile, covers, overlaps, spellings
 from gateway.policy.target import ANYTHING, readings
+from tests.support.cost import cost
 
 
 def fits(pattern: str, path: str) -> bool:
@@ -155,21 +155,13 @@ def test_finding_takes_no_longer_in_ten_thousand_patterns() -> None:
             tree.add(compile(f"/area{number}/{{id}}/edit"), number)
         assert tree.find("/area7/5/edit") == [7]
         assert tree.find("/notes/2024/edit") == []
-        best = 1.0
-        for _ in range(5):
-            started = time.process_time()
-            for _ in range(1000):
-                tree.find("/area7/5/edit")
-                tree.find("/notes/2024/edit")
-            best = min(best, time.process_time() - started)
-        return best
+        return cost(lambda: [tree.find(path) for path in ("/area7/5/edit", "/notes/2024/edit") * 1000])
 
     assert seconds(10_000) < 5 * seconds(10)
 
 
 def test_a_long_path_is_walked_in_time_with_its_length() -> None:
     paths = PathSet(["/**/a/**/a/**/a/**/b", "/x*a*a*a*a*b"])
-    started = time.process_time()
-    assert not paths.match_all(frozenset({"/a" * 4096}))
-    assert not paths.match_all(frozenset({"/x" + "a" * 8192}))
-    assert time.process_time() - started < 0.25
+    for path in ("/a" * 4096, "/x" + "a" * 8192):
+        assert not paths.match_all(frozenset({path}))
+        assert cost(lambda path=path: paths.match_all(frozenset({path})), enough=0.25) <= 0.25  # type: ignore[misc]

@@ -238,7 +238,7 @@ async def test_while_replicas_are_too_few_nothing_is_lost_and_nothing_waits(own:
             assert await state.sessions.get(KEY, NOW) == ADA
         with pytest.raises(StoreError, match="0 of 1 replicas"):
             await state.sessions.revoke(subject="ada")
-        assert time.monotonic() - began < 5  # not eleven: one of them may have tried again
+        assert time.monotonic() - began < 8  # not eleven: one of them may have tried again
         assert await state.sessions.get(KEY, NOW) is None  # an end is an end, here at least
         assert await state.sessions.get(b"b" * 32, NOW) is None
         with server(own.folder, "--replicaof", f"127.0.0.1 {own.port}", "--repl-diskless-sync-delay", "0"):

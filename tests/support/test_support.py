@@ -7,6 +7,7 @@ import pytest
 from playwright.sync_api import Browser
 
 from tests.support.browser import Authenticator, axe, window
+from tests.support.cost import cost
 from tests.support.echo import Echo
 from tests.support.raw import NoAnswer, Raw, exchange
 
@@ -18,6 +19,12 @@ def test_the_echo_says_exactly_what_it_was_sent(echo: Echo) -> None:
     assert (said["method"], said["target"]) == ("POST", "//a/../b?x=%2f")
     assert said["headers"] == [["Host", "h"], ["X_Odd", "spaced"], ["Content-Length", "4"]]
     assert base64.b64decode(said["body"]) == echo.seen[0].body == b"\x00\r\n\xff"
+
+
+def test_what_work_costs_is_its_least_run_and_no_run_follows_one_that_is_cheap_enough() -> None:
+    times = [0.0, 9.0, 10.0, 15.0, 20.0, 22.0, 30.0, 37.0]  # runs of 9, 5, 2 and 7
+    assert cost(lambda: None, runs=4, clock=iter(times).__next__) == 2
+    assert cost(lambda: None, runs=4, enough=5, clock=iter(times).__next__) == 5
 
 
 def test_requests_in_one_breath_are_answered_in_order(echo: Echo) -> None:
