@@ -19,7 +19,7 @@ from gateway.assembly import Assembly
 from gateway.audit import Audit
 from gateway.config.load import load
 from gateway.config.settings import Limits
-from gateway.edge.express import Express, Known
+from gateway.edge.express import Express, Known, Lane
 from gateway.edge.render import Renderer
 from gateway.edge.upstream import Upstream
 from gateway.edge.worker import Worker
@@ -88,7 +88,7 @@ class Front:
         return self.takes_again(self.knows(target, *fields, method=method), target)
 
     def takes_again(self, known: Known | None, target: bytes, *, after: float = 0) -> bool:
-        return known is not None and known.express.lane(known, target, self.now + after) is not None
+        return known is not None and isinstance(known.express.lane(known, target, self.now + after), Lane)
 
 
 @pytest.fixture
