@@ -27,6 +27,7 @@ from gateway.edge.resuming import brings_ticket
 from gateway.edge.upstream import REPEATABLE, lines
 from gateway.errors import GatewayError, UpstreamError
 from gateway.flows.sessions import Found
+from gateway.flows.stepup import alone
 from gateway.policy.decision import decide
 from gateway.policy.facts import Challenge, Forward, Reason, Request, Session
 from gateway.policy.headers import Field, body_length, forwarded, own_cookie, passing
@@ -208,7 +209,7 @@ def _passed(known: Known, request: Request, version: object) -> Passed | Taken |
         return None
     decision = decide(place.match.routes, found.session, second)
     if isinstance(decision, Challenge):
-        return Taken(gate, request, place, found, decision)
+        return None if alone(decision) else Taken(gate, request, found, decision, known.length == 0)
     if not isinstance(decision, Forward) or not passable(gate, request, decision):
         return None
     more, line = passed(decision), None

@@ -63,14 +63,15 @@ def where(gate: Gate, request: Request) -> Place:
 class Taken(NamedTuple):
     """What was found out about a request on its way here, from the store too, and decided: nobody looks twice.
 
-    A session that is alive, of an app without a login of its own; no ticket, no hosted page.
+    A session that is alive, of an app without a login of its own; no ticket, no hosted page, and no route that wants a
+    confirmation for each request: it may have been given.
     """
 
     gate: Gate
     request: Request
-    place: Place
     found: Found
     decision: Challenge
+    empty: bool  # it has no body
 
 
 class Gatekeeper:
@@ -93,7 +94,7 @@ class Gatekeeper:
             taken: Taken | None = scope.get("extensions", {}).get("gateway.taken")
             if taken is not None and taken.gate is self._gates.get(taken.request.host):  # else: it was replaced since
                 gate, request = taken.gate, taken.request
-                await self._taken(taken, scope, receive, send)
+                await self._taken(taken, receive, send)
                 return
             request = intake(scope, time.time(), self._trusted)  # noqa: TID251
             plain = scope["type"] == "http"
@@ -114,10 +115,11 @@ class Gatekeeper:
                 self._counts.decided("", (), status_of(error)[1])
             await fail(scope["type"], gate, request, error, send)
 
-    async def _taken(self, taken: Taken, scope: Any, receive: Receive, send: Send) -> None:
+    async def _taken(self, taken: Taken, receive: Receive, send: Send) -> None:
         taken.gate.sessions.touch(taken.found.session, int(taken.request.now))
-        visit, body = Visit(taken.gate, taken.request, taken.found), Body(receive, self._read_within)
-        await self._judge(visit, taken.place, body, scope, send, decision=taken.decision)
+        visit = Visit(taken.gate, taken.request, taken.found)
+        body = Body.of(b"", receive) if taken.empty else Body(receive, self._read_within)
+        await challenge(visit, taken.decision, body, send)
 
     async def _http(self, gate: Gate, request: Request, scope: Any, receive: Receive, send: Send) -> None:
         place = where(gate, request)
@@ -140,11 +142,9 @@ class Gatekeeper:
         own: Sequence[AuthEvent] = (),
         fresh_connection: bool = False,
         extra: Fields = (),
-        decision: Decision | None = None,
     ) -> Decision:
-        """Decide, unless that is done, and do it. `own` are the proofs given for this very request."""
-        if decision is None:
-            decision = await self._decide(visit, place, body, own)
+        """Decide, and do it. `own` are the proofs given for this very request."""
+        decision = await self._decide(visit, place, body, own)
         if isinstance(decision, Challenge) and not own:
             decision = await self._granted(visit, place, body, decision)
         login = visit.gate.applogin

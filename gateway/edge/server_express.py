@@ -11,6 +11,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResp
 
 from gateway.edge.express import Express, Known, Lane
 from gateway.edge.gatekeeper import Taken
+from gateway.edge.reply import Reply
 from gateway.edge.ride import Ride
 from gateway.edge.server import HttpProtocol
 from gateway.errors import UpstreamError
@@ -41,7 +42,7 @@ class ExpressProtocol(HttpProtocol):
         super().data_received(data)
         self._asked = False
         due = self._due
-        if idle and self._begun == 1 and self._said is not None and not self._reading:
+        if idle and self._begun == 1 and self._said is not None and due is not None and not self._reading:
             self._said.express.heads.learn(data, self._said, self.url)
         if due is not None:
             self._due = None
@@ -62,6 +63,10 @@ class ExpressProtocol(HttpProtocol):
             return
         if not self._asked:
             self._taken = lane
+        taken, said = self._taken, self._said
+        if taken is not None and said is not None and taken.empty and said.method == b"GET":
+            self._reply(taken, said.keep_alive, reading=True)
+            return
         url, headers, expects = self.url, self.headers, self.expect_100_continue
         HttpToolsProtocol.on_message_begin(self)
         self.url, self.expect_100_continue = url, expects
@@ -78,6 +83,9 @@ class ExpressProtocol(HttpProtocol):
 
     def on_message_complete(self) -> None:
         cycle: object = self.cycle
+        if isinstance(cycle, Reply):
+            self._reading = False
+            return
         if not isinstance(cycle, Ride):
             super().on_message_complete()
             return
@@ -101,6 +109,10 @@ class ExpressProtocol(HttpProtocol):
         if whole is None or len(whole.target) > limits.target:
             return False
         lane = express.lane(whole.said, whole.target, time.time())  # noqa: TID251
+        if isinstance(lane, Taken) and lane.empty and whole.said.method == b"GET":
+            self._heard = self.loop.time()
+            self._reply(lane, whole.said.keep_alive, reading=False)
+            return True
         if not isinstance(lane, Lane):
             self._asked, self._taken = True, lane
             return False
@@ -139,6 +151,21 @@ class ExpressProtocol(HttpProtocol):
         if self.scope is None:
             self.scope = ASKED
         return ride
+
+    def _reply(self, taken: Taken, keep_alive: bool, *, reading: bool) -> None:
+        reply = Reply(self, keep_alive=keep_alive)
+        self._asks, self._reading = False, reading
+        self.cycle = self._running = cast(RequestResponseCycle, reply)
+        if self.scope is None:
+            self.scope = ASKED
+        task = self.loop.create_task(reply.run(self.app, {"type": "http", "extensions": {"gateway.taken": taken}}))
+        task.add_done_callback(self.tasks.discard)
+        self.tasks.add(task)
+
+    def answered(self, reply: Reply) -> None:
+        if not reply.keep_alive:
+            self.transport.close()
+        self.on_response_complete()
 
     # what the ride calls
 

@@ -66,7 +66,7 @@ class Prover:
 
     def usable(self, credentials: Credentials, site: Site, since: int | None) -> frozenset[str]:
         """The verifiers this person could answer."""
-        return frozenset(name for name, each in self.verifiers.items() if each.usable(credentials, site, since))
+        return frozenset([name for name, each in self.verifiers.items() if each.usable(credentials, site, since)])
 
     async def check(
         self,

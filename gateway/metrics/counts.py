@@ -140,10 +140,10 @@ class AppCounts:
 
     def noted(self, event: str, reason: Reason, routes: Iterable[str], verifier: str, *, own_login: bool) -> None:
         """What the audit log is told. `own_login`: the app's."""
-        known = verifier if VERIFIERS.issuperset(verifier.split()) else ""
+        if event == "decision":  # most of all there are
+            self.decided(routes, reason)
+        known = verifier if not verifier or VERIFIERS.issuperset(verifier.split()) else ""
         match event:
-            case "decision":
-                self.decided(routes, reason)
             case "confirm":
                 self._totals["gateway_confirms_total", self.name, known, reason] += 1
             case "sign-in":

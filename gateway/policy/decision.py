@@ -105,7 +105,7 @@ def missing(
     window = requirement.max_age or OWN_AGE
     times = newest(own if alone else (*session_events, *own), now)
     return [
-        tuple(name for name in order(every) if name not in times or now - times[name] > window)
+        tuple([name for name in order(every) if name not in times or now - times[name] > window])
         for every in requirement.verify
     ]
 

@@ -30,6 +30,9 @@ from gateway.timing import Timed, untimed
 GLANCE = 0.1
 """Seconds a read waits, at most: only for a process that is repairing the file after a crash."""
 
+LOOK = 0.01
+"""Seconds until it is looked again whether the file of that name is still the same."""
+
 CHECKPOINT = 4000
 """Pages of 4 KiB that are written before they are put in their places: those written many times are put there once."""
 
@@ -67,13 +70,13 @@ class Database:
         except BROKEN as error:
             raise StoreError(f"{path}: {error}") from error
         self._writer = Writer(writing, self._same_file)
-        self._looked = False  # whether it is the same file, in this turn of the loop
+        self._looked = False  # whether it is the same file, a moment ago
 
     def all(self, into: Callable[..., T], sql: str, *values: Value) -> list[T]:
         """Each row of a SELECT, its columns given to `into`."""
         began = time.perf_counter()
         try:
-            self._same_file()
+            self._look()
             rows = [into(*row) for row in self._reader.execute(sql, values).fetchall()]
         except BROKEN as error:
             self._timed("read", time.perf_counter() - began, False)
@@ -88,11 +91,9 @@ class Database:
     def version(self) -> object:
         """Another one once anybody, in any process, has committed: what was read before may have changed. Not timed."""
         try:
+            self._look()
             if self._commits is None:
-                self._same_file()
                 return self._reader.execute("PRAGMA data_version").fetchone()[0]
-            if not self._looked:
-                self._look()
             return self._commits.mark()
         except BROKEN as error:
             raise StoreError(f"{type(error).__name__}: {error}") from error
@@ -123,10 +124,12 @@ class Database:
             looking.close()
 
     def _look(self) -> None:
-        """Who replaces a file does not race with a request: once a turn of the loop is enough."""
+        """Who replaces a file does not race with a request."""
+        if self._looked:
+            return
         self._same_file()
-        with suppress(RuntimeError):  # there is no loop, and no turn
-            asyncio.get_running_loop().call_soon(self._look_again)
+        with suppress(RuntimeError):  # there is no loop, and no hurry
+            asyncio.get_running_loop().call_later(LOOK, self._look_again)
             self._looked = True
 
     def _look_again(self) -> None:

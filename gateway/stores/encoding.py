@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable
 from dataclasses import asdict
+from functools import lru_cache
 from json.encoder import encode_basestring_ascii as quoted
 
 from gateway.policy.facts import AuthEvent, Confirmation, Session
@@ -18,6 +19,7 @@ def events_text(events: Iterable[AuthEvent]) -> str:
     return json.dumps([asdict(event) for event in events])
 
 
+@lru_cache(1024)
 def events_of(text: str) -> tuple[AuthEvent, ...]:
     """The events of a session."""
     return tuple(_event(**each) for each in json.loads(text))

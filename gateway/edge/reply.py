@@ -1,0 +1,95 @@
+"""An answer that the gateway gives itself, to a request without a body: what uvicorn's cycle is, without its checks.
+
+Whoever answers does so at once and whole, with a Content-Length.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Sequence
+from typing import Any, Protocol
+
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE
+
+from gateway.policy.headers import Field
+
+BROKEN: tuple[Field, ...] = (
+    (b"content-type", b"text/plain; charset=utf-8"),
+    (b"content-length", b"21"),
+    (b"connection", b"close"),
+)
+
+
+class Client(Protocol):
+    """The connection that it goes to."""
+
+    def write(self, data: bytes) -> bool: ...
+
+    def fields(self) -> list[Field]:
+        """That stand in each answer."""
+        ...
+
+    def answered(self, reply: Reply) -> None:
+        """All of it has been written."""
+        ...
+
+
+class Reply:
+    """To a GET. `set` is called when the client is gone."""
+
+    waiting_for_100_continue = False
+    disconnected = False
+    response_started = False
+    response_complete = False
+    _status = 0
+    _headers: Sequence[Field] = ()
+    _gone: asyncio.Event | None = None
+
+    def __init__(self, client: Client, *, keep_alive: bool) -> None:
+        self.keep_alive = keep_alive
+        self._client = client
+
+    @property
+    def message_event(self) -> Reply:
+        """uvicorn tells a cycle by its event that the client is gone."""
+        return self
+
+    def set(self) -> None:
+        if self._gone is not None:
+            self._gone.set()
+
+    async def run(self, app: Any, scope: Any) -> None:
+        """The task."""
+        try:
+            await app(scope, self.receive, self.send)
+        except BaseException as error:
+            logging.getLogger("uvicorn.error").error("Exception in ASGI application\n", exc_info=error)
+            self.keep_alive = False
+            await self.send({"status": 500, "headers": BROKEN, "type": "http.response.start"})
+            await self.send({"body": b"Internal Server Error", "type": "http.response.body"})
+
+    async def receive(self) -> Any:
+        """There is no body to come."""
+        self._gone = asyncio.Event()
+        if not self.disconnected:
+            await self._gone.wait()
+        return {"type": "http.disconnect"}
+
+    async def send(self, message: Any) -> None:
+        if message["type"] == "http.response.start":
+            self._status, self._headers = message["status"], message["headers"]
+        elif not (self.disconnected or self.response_complete):
+            self.response_started = self.response_complete = True
+            start = head(self._status, self._client.fields(), self._headers, self.keep_alive)
+            self._client.write(start + message["body"])
+            self._client.answered(self)
+
+
+def head(status: int, said: Sequence[Field], fields: Sequence[Field], keep_alive: bool) -> bytes:
+    """Of an answer, as uvicorn writes it."""
+    written = [STATUS_LINE[status], *[b"%b: %b\r\n" % field for field in (*said, *fields)]]
+    if not keep_alive:
+        written.append(b"connection: close\r\n")
+    written.append(b"\r\n")
+    return b"".join(written)
