@@ -17,7 +17,6 @@ from gateway import audit
 from gateway.edge.answers import NEVER_CACHED, Fields
 from gateway.edge.cookies import SESSION
 from gateway.edge.delivery import identity
-from gateway.edge.exchange import Wire
 from gateway.edge.failures import fail
 from gateway.edge.gate import Gate, Visit
 from gateway.edge.gatekeeper import Taken, passable, passed, where
@@ -25,6 +24,7 @@ from gateway.edge.heads import Heads
 from gateway.edge.intake import Networks, intake, new_id
 from gateway.edge.resuming import brings_ticket
 from gateway.edge.upstream import REPEATABLE, lines
+from gateway.edge.wire import Wire
 from gateway.errors import GatewayError, UpstreamError
 from gateway.flows.sessions import Found
 from gateway.flows.stepup import alone

@@ -14,8 +14,8 @@ from typing import NamedTuple
 
 import httptools
 
-from gateway.edge.exchange import HEAD_MAX
 from gateway.edge.upstream import Outgoing, Upstream, serialize
+from gateway.edge.wire import HEAD_MAX
 from gateway.errors import UpstreamBroken, UpstreamTimeout, UpstreamUnreachable
 from gateway.policy.headers import Field, fold
 

@@ -10,14 +10,12 @@ import logging
 from collections.abc import Sequence
 from typing import Any, Protocol
 
-from uvicorn.protocols.http.httptools_impl import STATUS_LINE
-
+from gateway.edge.writing import head
 from gateway.policy.headers import Field
 
 BROKEN: tuple[Field, ...] = (
     (b"content-type", b"text/plain; charset=utf-8"),
     (b"content-length", b"21"),
-    (b"connection", b"close"),
 )
 
 
@@ -63,7 +61,7 @@ class Reply:
         """The task."""
         try:
             await app(scope, self.receive, self.send)
-        except BaseException as error:
+        except BaseException as error:  # as uvicorn does
             logging.getLogger("uvicorn.error").error("Exception in ASGI application\n", exc_info=error)
             self.keep_alive = False
             await self.send({"status": 500, "headers": BROKEN, "type": "http.response.start"})
@@ -81,15 +79,6 @@ class Reply:
             self._status, self._headers = message["status"], message["headers"]
         elif not (self.disconnected or self.response_complete):
             self.response_started = self.response_complete = True
-            start = head(self._status, self._client.fields(), self._headers, self.keep_alive)
+            start = head(self._status, self._client.fields(), self._headers, keep_alive=self.keep_alive, chunked=False)
             self._client.write(start + message["body"])
             self._client.answered(self)
-
-
-def head(status: int, said: Sequence[Field], fields: Sequence[Field], keep_alive: bool) -> bytes:
-    """Of an answer, as uvicorn writes it."""
-    written = [STATUS_LINE[status], *[b"%b: %b\r\n" % field for field in (*said, *fields)]]
-    if not keep_alive:
-        written.append(b"connection: close\r\n")
-    written.append(b"\r\n")
-    return b"".join(written)

@@ -11,12 +11,11 @@ from math import inf
 from time import perf_counter
 from typing import Protocol
 
-from uvicorn.protocols.http.httptools_impl import STATUS_LINE
-
 from gateway.edge.exchange import BODYLESS, LARGE, Exchange
 from gateway.edge.express import Lane
 from gateway.edge.relay import answer_fields
 from gateway.edge.upstream import REPEATABLE, chunk, framed
+from gateway.edge.writing import head
 from gateway.errors import UpstreamError
 from gateway.policy.headers import Field
 
@@ -197,19 +196,9 @@ class Ride(Exchange):
 
     def _written(self, said: list[Field]) -> bytes:
         fields = answer_fields(self.status, self.headers, self.lane.extra)
-        written = [STATUS_LINE[self.status]]
-        sized = False
-        for name, value in (*said, *fields):
-            if name == b"content-length":
-                sized = True
-            written.append(b"%b: %b\r\n" % (name, value))
-        if not self.keep_alive:
-            written.append(b"connection: close\r\n")
-        if not sized and not self.is_head and self.status not in BODYLESS:
-            self._chunked = True
-            written.append(b"transfer-encoding: chunked\r\n")
-        written.append(b"\r\n")
-        return b"".join(written)
+        sized = any(name == b"content-length" for name, _ in (*said, *fields))
+        self._chunked = not (sized or self.is_head or self.status in BODYLESS)
+        return head(self.status, said, fields, keep_alive=self.keep_alive, chunked=self._chunked)
 
     def _body(self) -> bytes:
         chunks = self._chunks

@@ -13,9 +13,10 @@ from collections.abc import Sequence
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
-from gateway.edge.exchange import LARGE, Exchange, Wire
+from gateway.edge.exchange import LARGE, Exchange
 from gateway.edge.heads import Answers
 from gateway.edge.timeouts import Timeouts
+from gateway.edge.wire import Wire
 from gateway.errors import UpstreamBroken, UpstreamError, UpstreamTimeout, UpstreamUnreachable
 from gateway.policy.headers import Field
 from gateway.timing import Timed, untimed

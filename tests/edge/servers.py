@@ -16,7 +16,6 @@ import uvicorn
 import uvloop
 
 from gateway.config.settings import Limits
-from gateway.edge.exchange import Wire
 from gateway.edge.express import Lane
 from gateway.edge.heads import Heads
 from gateway.edge.relay import relay
@@ -25,6 +24,7 @@ from gateway.edge.server_express import ExpressProtocol
 from gateway.edge.timeouts import Timeouts
 from gateway.edge.upstream import REPEATABLE, Outgoing, Upstream, lines
 from gateway.edge.websocket import deny, tunnel
+from gateway.edge.wire import Wire
 from gateway.edge.worker import Worker
 from gateway.errors import ClientGone, UpstreamError, UpstreamTimeout
 from gateway.policy.headers import Field, body_length, stripped, to_upstream

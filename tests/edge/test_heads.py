@@ -11,9 +11,10 @@ from typing import Any
 import httptools
 import pytest
 
-from gateway.edge.exchange import Exchange, Wire
+from gateway.edge.exchange import Exchange
 from gateway.edge.heads import LONG, Answers, Heads
 from gateway.edge.timeouts import Timeouts
+from gateway.edge.wire import Wire
 from gateway.policy.headers import body_length
 from tests.support.coroutines import in_a_loop
 

@@ -13,8 +13,8 @@ import pytest
 
 from gateway.config.settings import Limits
 from gateway.edge import tunnel
-from gateway.edge.exchange import Timeouts
 from gateway.edge.handshake import proof
+from gateway.edge.timeouts import Timeouts
 from tests.edge.servers import Gateway, Seen, gateway, scripted, wait_until
 from tests.support.frames import CLOSE, accepted, echo_frames, frame, masked, read_frame
 from tests.support.raw import Raw
