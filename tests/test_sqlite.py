@@ -20,7 +20,7 @@ import pytest
 
 from gateway.errors import StoreError
 from gateway.sqlite import files, writer
-from gateway.sqlite.database import Database
+from gateway.sqlite.database import LOOK, Database
 from tests.support.coroutines import in_a_loop
 
 FIRST = ("CREATE TABLE notes (id INTEGER PRIMARY KEY, text TEXT NOT NULL) STRICT", "INSERT INTO notes VALUES (1, 'a')")
@@ -412,6 +412,7 @@ def test_a_file_that_was_replaced_has_no_version(path: Path) -> None:
     database.version()
     path.rename(path.with_suffix(".old"))
     path.write_bytes(path.with_suffix(".old").read_bytes())
+    time.sleep(2 * LOOK)
     with pytest.raises(StoreError, match="replaced"):
         database.version()
     asyncio.run(database.close())

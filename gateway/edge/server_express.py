@@ -158,7 +158,16 @@ class ExpressProtocol(HttpProtocol):
         self.cycle = self._running = cast(RequestResponseCycle, reply)
         if self.scope is None:
             self.scope = ASKED
-        task = self.loop.create_task(reply.run(self.app, {"type": "http", "extensions": {"gateway.taken": taken}}))
+        request = taken.request
+        scope = {
+            "type": "http",
+            "http_version": "1.1",
+            "client": self.client,
+            "method": request.method,
+            "headers": request.headers,
+            "extensions": {"gateway.target": {"raw": request.target}, "gateway.taken": taken},
+        }
+        task = self.loop.create_task(reply.run(self.app, scope))
         task.add_done_callback(self.tasks.discard)
         self.tasks.add(task)
 

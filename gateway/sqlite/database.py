@@ -13,11 +13,9 @@ The rules of this file:
 
 from __future__ import annotations
 
-import asyncio
 import sqlite3
 import time
 from collections.abc import Callable
-from contextlib import suppress
 from pathlib import Path
 from typing import Literal, TypeVar
 
@@ -70,7 +68,7 @@ class Database:
         except BROKEN as error:
             raise StoreError(f"{path}: {error}") from error
         self._writer = Writer(writing, self._same_file)
-        self._looked = False  # whether it is the same file, a moment ago
+        self._look_at = 0.0  # of time.monotonic()
 
     def all(self, into: Callable[..., T], sql: str, *values: Value) -> list[T]:
         """Each row of a SELECT, its columns given to `into`."""
@@ -125,15 +123,10 @@ class Database:
 
     def _look(self) -> None:
         """Who replaces a file does not race with a request."""
-        if self._looked:
-            return
-        self._same_file()
-        with suppress(RuntimeError):  # there is no loop, and no hurry
-            asyncio.get_running_loop().call_later(LOOK, self._look_again)
-            self._looked = True
-
-    def _look_again(self) -> None:
-        self._looked = False
+        now = time.monotonic()
+        if now >= self._look_at:
+            self._same_file()
+            self._look_at = now + LOOK
 
     def _same_file(self) -> None:
         # What others revoke stands in the file of that name; one that was removed or replaced still opens and reads.

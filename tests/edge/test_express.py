@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -20,12 +21,15 @@ from gateway.audit import Audit
 from gateway.config.load import load
 from gateway.config.settings import Limits
 from gateway.edge.express import Express, Known, Lane
+from gateway.edge.gate import Gate
+from gateway.edge.gatekeeper import Taken, nothing
 from gateway.edge.render import Renderer
 from gateway.edge.upstream import Upstream
 from gateway.edge.worker import Worker
 from gateway.flows.sessions import key_of, new_token
 from gateway.metrics.counts import Counts
 from gateway.policy.facts import AuthEvent, Reason, Session
+from gateway.sqlite.database import LOOK
 from tests.journeys.attack import ROUTES
 from tests.support.processes import write_config
 
@@ -153,6 +157,33 @@ def test_it_leaves_apps_with_a_login_of_their_own_or_a_script_in_their_pages(fro
         assert not front.takes(b"/", (b"host", host))
 
 
+def test_what_another_configuration_found_out_about_a_request_does_not_count(front: Front) -> None:
+    stale = front.knows(b"/admin/users", HOST, front.stale)
+    assert stale is not None
+    taken = stale.express.lane(stale, b"/admin/users", front.now)
+    assert isinstance(taken, Taken)
+
+    def statuses(gate: Gate, cookie: tuple[bytes, bytes]) -> list[int]:
+        seen = []
+
+        async def send(message: Any) -> None:
+            seen.extend([message["status"]] if "status" in message else [])
+
+        scope = {
+            "type": "http",
+            "http_version": "1.1",
+            "method": "GET",
+            "client": ("127.0.0.1", 5000),
+            "headers": [HOST, cookie],
+            "extensions": {"gateway.target": {"raw": b"/notes"}, "gateway.taken": taken._replace(gate=gate)},
+        }
+        asyncio.run(front.assembly.gatekeeper(scope, nothing, send))
+        return seen
+
+    assert statuses(taken.gate, front.stale) == [403]  # alice has nothing to confirm by
+    assert statuses(replace(taken.gate), front.fresh) == [502]  # it is forwarded, to an app that is not there
+
+
 def test_a_session_that_was_ended_is_not_taken_on_a_sensitive_route(front: Front) -> None:
     assert front.takes(b"/admin/users", HOST, front.fresh)
     asyncio.run(front.assembly.state.sessions.revoke(subject="alice"))
@@ -198,6 +229,7 @@ def test_a_state_file_that_was_replaced_is_not_gone_by(front: Front, tmp_path: P
     assert front.takes_again(known, b"/admin/users")
     state.rename(tmp_path / "gateway-state.old")
     state.write_bytes((tmp_path / "gateway-state.old").read_bytes())
+    time.sleep(2 * LOOK)
     assert not front.takes_again(known, b"/admin/users")
 
 

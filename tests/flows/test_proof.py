@@ -19,6 +19,7 @@ from gateway.flows import proof
 from gateway.flows.proof import Prover
 from gateway.flows.throttle import Throttle
 from gateway.policy.credentials import Credentials, Password, Person
+from gateway.sqlite.database import LOOK
 from gateway.stores.base import State
 
 PASSWORD = Password("hash", 1, 1)
@@ -107,7 +108,7 @@ async def test_what_is_remembered_of_a_file_that_was_replaced_is_a_store_error(s
     assert await prover.credentials("ada") == ADA
     path.rename(path.with_suffix(".old"))
     path.write_bytes(path.with_suffix(".old").read_bytes())
-    await asyncio.sleep(0)  # it is looked for once a turn
+    await asyncio.sleep(2 * LOOK)
     with pytest.raises(StoreError, match="replaced"):
         await prover.credentials("ada")
     await directory.life.close()

@@ -42,6 +42,7 @@ def send(target: bytes, body: bytes, fields: bytes = FRESH + SAME + TYPE, method
     return b"%b %b HTTP/1.1\r\n%bContent-Length: %d\r\n%b\r\n%b" % (method, target, END, len(body), fields, body)
 
 
+PAGE = b"Sec-Fetch-Mode: navigate\r\nAccept: text/html\r\n"
 PUBLIC, ODD = b"/static/site.css", b"X_Auth_Time: 9\r\nX.Auth-User: eve\r\nX-Forwarded-For: 1.2.3.4\r\nTE: trailers\r\n"
 CHUNKS = b"5\r\nemail\r\n5;x=y\r\n=a@b.\r\n0\r\nX-Auth-User: eve\r\n\r\n"
 CASES: dict[str, bytes | tuple[bytes, ...]] = {
@@ -91,6 +92,16 @@ CASES: dict[str, bytes | tuple[bytes, ...]] = {
     "sensitive, stale": get(b"/admin/users", OLD),
     "sensitive, stale page": get(b"/admin/users", OLD + b"Sec-Fetch-Mode: navigate\r\nAccept: text/html\r\n"),
     "sensitive, of nobody": get(b"/admin/users", b""),
+    "sensitive, stale page with a body": send(b"/admin/users", b"x", OLD + PAGE, method=b"GET"),
+    "sensitive, stale head of a page": get(b"/admin/users", OLD + PAGE, method=b"HEAD"),
+    "sensitive form, stale": send(b"/account/email", b"email=a@b.test", OLD + SAME + TYPE + PAGE),
+    "sensitive form, stale, in pieces": (
+        send(b"/account/email", b"email=a", OLD + SAME + TYPE + PAGE)[:-4],
+        b"l=",
+        b"=a",
+    ),
+    "two sensitive pages at once": get(b"/admin/1", OLD + PAGE).replace(b"Connection: close\r\n", b"")
+    + get(b"/admin/2", OLD + PAGE),
     "sensitive form": send(b"/account/email", b"email=a@b.test"),
     "sensitive form of another site": send(b"/account/email", b"email=a@b.test", FRESH + CROSS + TYPE),
     "sensitive every time": get(b"/account/delete"),
