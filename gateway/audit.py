@@ -83,14 +83,14 @@ class Audit:
         self._broken = False
         self._lines: list[bytes] = []  # of this turn
 
-    def write(self, event: Event, *, now: float, request_id: str, **facts: Any) -> None:
+    def write(self, event: Event, *, now: float, request_id: str = "", **facts: Any) -> None:
         """One line of what `line` says."""
         try:
             self.put(line(event, **facts), now=now, request_id=request_id)
         except (ValueError, OverflowError) as error:
             self._note(error)
 
-    def put(self, line: Line, *, now: float, request_id: str) -> None:
+    def put(self, line: Line, *, now: float, request_id: str = "") -> None:
         """The same, for one that was said before."""
         written = f'{{"time": "{_rfc3339(now)}"{line.start}{_text("request_id", request_id[:LONGEST])}{line.end}}}\n'
         self._lines.append(written.replace("\x7f", "\\u007f").encode())

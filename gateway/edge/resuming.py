@@ -196,4 +196,4 @@ def _request(live: Request, held: HeldRequest) -> Request:
 
 
 def _name(id: str) -> str:
-    return TICKET + id[:8]
+    return TICKET + id[-8:]  # its beginning is the time
