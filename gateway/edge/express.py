@@ -3,12 +3,13 @@
 Rules of the file:
 - The ASGI app is the reference. Whatever is not plainly "forward it, now" goes that way: there is no Lane for it.
 - The lane has no rules of its own: it asks the same functions as the gatekeeper, in the same order.
-- What a head says is worked out once for those who say it again; what is decided of it, each time.
+- What a head says is worked out once for those who say it again. What is decided of it holds for as long as nothing
+  that it depends on has changed.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache, partial
 from typing import Any, NamedTuple
@@ -159,6 +160,14 @@ class Express:
             gate.sessions.touch(found.session, int(now))
         gate.counts.open += 1
         return _lane(known, wire, target, id, now, known.who, ())
+
+    async def through(self, work: Awaitable[None]) -> None:
+        """Something that needs this configuration until it is done."""
+        self.under_way += 1
+        try:
+            await work
+        finally:
+            self.under_way -= 1
 
     def failed(self, lane: Lane, error: UpstreamError) -> Any:
         """An ASGI app that says so."""

@@ -92,7 +92,7 @@ class Gatekeeper:
         request: Request | None = None
         try:
             taken: Taken | None = scope.get("extensions", {}).get("gateway.taken")
-            if taken is not None and taken.gate is self._gates.get(taken.request.host):  # else: it was replaced since
+            if taken is not None:  # a challenge stays one, whatever was configured since
                 gate, request = taken.gate, taken.request
                 await self._taken(taken, receive, send)
                 return

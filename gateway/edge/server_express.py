@@ -65,7 +65,7 @@ class ExpressProtocol(HttpProtocol):
             self._taken = lane
         taken, said = self._taken, self._said
         if taken is not None and said is not None and taken.empty and said.method == b"GET":
-            self._reply(taken, said.keep_alive, reading=True)
+            self._reply(taken, said, reading=True)
             return
         url, headers, expects = self.url, self.headers, self.expect_100_continue
         HttpToolsProtocol.on_message_begin(self)
@@ -111,7 +111,7 @@ class ExpressProtocol(HttpProtocol):
         lane = express.lane(whole.said, whole.target, time.time())  # noqa: TID251
         if isinstance(lane, Taken) and lane.empty and whole.said.method == b"GET":
             self._heard = self.loop.time()
-            self._reply(lane, whole.said.keep_alive, reading=False)
+            self._reply(lane, whole.said, reading=False)
             return True
         if not isinstance(lane, Lane):
             self._asked, self._taken = True, lane
@@ -152,22 +152,14 @@ class ExpressProtocol(HttpProtocol):
             self.scope = ASKED
         return ride
 
-    def _reply(self, taken: Taken, keep_alive: bool, *, reading: bool) -> None:
-        reply = Reply(self, keep_alive=keep_alive)
+    def _reply(self, taken: Taken, known: Known, *, reading: bool) -> None:
+        reply = Reply(self, keep_alive=known.keep_alive)
         self._asks, self._reading = False, reading
         self.cycle = self._running = cast(RequestResponseCycle, reply)
         if self.scope is None:
             self.scope = ASKED
-        request = taken.request
-        scope = {
-            "type": "http",
-            "http_version": "1.1",
-            "client": self.client,
-            "method": request.method,
-            "headers": request.headers,
-            "extensions": {"gateway.target": {"raw": request.target}, "gateway.taken": taken},
-        }
-        task = self.loop.create_task(reply.run(self.app, scope))
+        scope = {"type": "http", "extensions": {"gateway.taken": taken}}
+        task = self.loop.create_task(known.express.through(reply.run(self.app, scope)))
         task.add_done_callback(self.tasks.discard)
         self.tasks.add(task)
 
