@@ -44,9 +44,9 @@ def uploading(file: Path, size: int) -> Path:
     return file
 
 
-def browsers(host: str, cookie: str) -> list[Head]:
-    """Seven different heads of 15 fields and about 900 bytes each."""
-    return [(PAGES[number % len(PAGES)], _browser(number, host, cookie)) for number in range(7)]
+def browsers(host: str, cookie: str, count: int) -> list[Head]:
+    """So many different heads of 15 fields and about 900 bytes each."""
+    return [(PAGES[number % len(PAGES)], _browser(number, host, cookie)) for number in range(count)]
 
 
 def _browser(number: int, host: str, cookie: str) -> dict[str, str]:

@@ -11,6 +11,9 @@ from bench.peers import Peer
 from bench.rows import Entrant, Row, absent, beside, rounds
 
 PATH = "/notes/1"
+FEW, MANY = 7, 2501
+"""Different heads. Odd, so that each connection sends all of them."""
+
 ENVOY = "not in Debian, so not measured"
 
 
@@ -41,7 +44,7 @@ def section(lab: Lab) -> list[Row]:
         beside(public.name, public.cost, plain.cost, "nginx"),
         *(beside(ours.name, ours.cost, each.cost, of, most=most) for each, most, of in bars),
         Row(heads[0].name, heads[0].cost),
-        beside(heads[1].name, heads[1].cost, heads[0].cost, "nginx with the same"),
+        *(beside(each.name, each.cost, heads[0].cost, "nginx with such heads") for each in heads[1:]),
     ]
 
 
@@ -53,10 +56,16 @@ def _peer(lab: Lab, name: str, peer: Peer) -> Entrant:
 
 
 def _heads(lab: Lab) -> list[Entrant]:
-    """nginx and the gateway with the heads of browsers: small heads that are all the same flatter caches."""
+    """nginx and the gateway with the heads of browsers, and with more of them than the gateway remembers.
+
+    Small heads that are all the same flatter caches.
+    """
     served = lab.served
-    script = rotating(lab.place("browsers.lua"), browsers(served.host, served.headers["Cookie"]))
+    host, cookie = served.host, served.headers["Cookie"]
+    few = rotating(lab.place("few.lua"), browsers(host, cookie, FEW))
+    many = rotating(lab.place("many.lua"), browsers(host, cookie, MANY))
     return [
-        lab.entrant("nginx proxy_pass, browsers' heads", lab.nginx.plain, [lab.nginx.pid], script=script),
-        lab.entrant("gateway, browsers' heads", served.url, [served.program.pid], script=script),
+        lab.entrant("nginx proxy_pass, browsers' heads", lab.nginx.plain, [lab.nginx.pid], script=few),
+        lab.entrant("gateway, browsers' heads", served.url, [served.program.pid], script=few),
+        lab.entrant("gateway, heads never seen before", served.url, [served.program.pid], script=many),
     ]

@@ -14,7 +14,7 @@ import pytest
 from tests.journeys.conftest import ROUTES
 from tests.support.echo import Echo
 from tests.support.postgres import Postgres
-from tests.support.processes import Gateway, add_people, free_port, launch, wait_for, write_config
+from tests.support.processes import Gateway, a_second_later, add_people, free_port, launch, wait_for, write_config
 from tests.support.visitor import Visitor
 
 PASSWORD = "correct horse battery"
@@ -54,6 +54,7 @@ def test_people_sign_in_and_confirm_and_a_code_works_once_whatever_happens_to_th
     assert gateway.cli("migrate").returncode == 0
     soon(lambda: ready(gateway) == "ready")
     add_people(gateway.folder, {"alice": PASSWORD})
+    a_second_later()
     secret = re.findall("secret=([A-Z2-7]{32})", gateway.cli("users", "totp", "alice").stdout)[0]
     with Visitor(gateway.url) as alice, Visitor(gateway.url) as thief:
         used = signs_in(alice, secret)
