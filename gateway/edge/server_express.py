@@ -21,6 +21,24 @@ ASKED: Any = {}
 """In place of a scope, on a connection that something was asked on."""
 
 
+class Done:
+    """The cycle of a connection that nothing is under way on. It holds nothing, and so what was under way is free."""
+
+    response_started = response_complete = True
+    waiting_for_100_continue = disconnected = False
+    keep_alive = True
+
+    @property
+    def message_event(self) -> Done:
+        return self
+
+    def set(self) -> None:
+        """Whoever waited has gone."""
+
+
+DONE = cast(RequestResponseCycle, Done())
+
+
 class ExpressProtocol(HttpProtocol):
     """Takes the lane where there is one; for everything else it is an HttpProtocol."""
 
@@ -164,9 +182,7 @@ class ExpressProtocol(HttpProtocol):
         self.tasks.add(task)
 
     def answered(self, reply: Reply) -> None:
-        if not reply.keep_alive:
-            self.transport.close()
-        self.on_response_complete()
+        self._finish(reply)
 
     # what the ride calls
 
@@ -184,8 +200,13 @@ class ExpressProtocol(HttpProtocol):
 
     def arrived(self, ride: Ride) -> None:
         self._riding = None
-        if not ride.keep_alive:
+        self._finish(ride)
+
+    def _finish(self, cycle: Ride | Reply) -> None:
+        if not cycle.keep_alive:
             self.transport.close()
+        if self.cycle is cast(object, cycle) and not self._reading:
+            self.cycle = self._running = DONE
         self.on_response_complete()
 
     def broke_off(self) -> None:
