@@ -9,9 +9,9 @@ from typing import Any, cast
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
+from gateway.edge.cycle import Cycle
 from gateway.edge.express import Express, Known, Lane
 from gateway.edge.gatekeeper import Taken
-from gateway.edge.reply import Reply
 from gateway.edge.ride import Ride
 from gateway.edge.server import HttpProtocol
 from gateway.errors import UpstreamError
@@ -83,7 +83,7 @@ class ExpressProtocol(HttpProtocol):
             self._taken = lane
         taken, said = self._taken, self._said
         if taken is not None and said is not None and taken.empty and said.method == b"GET":
-            self._reply(taken, said, reading=True)
+            self._answer(taken, said, reading=True)
             return
         url, headers, expects = self.url, self.headers, self.expect_100_continue
         HttpToolsProtocol.on_message_begin(self)
@@ -101,7 +101,7 @@ class ExpressProtocol(HttpProtocol):
 
     def on_message_complete(self) -> None:
         cycle: object = self.cycle
-        if isinstance(cycle, Reply):
+        if isinstance(cycle, Cycle):
             self._reading = False
             return
         if not isinstance(cycle, Ride):
@@ -129,7 +129,7 @@ class ExpressProtocol(HttpProtocol):
         lane = express.lane(whole.said, whole.target, time.time())  # noqa: TID251
         if isinstance(lane, Taken) and lane.empty and whole.said.method == b"GET":
             self._heard = self.loop.time()
-            self._reply(lane, whole.said, reading=False)
+            self._answer(lane, whole.said, reading=False)
             return True
         if not isinstance(lane, Lane):
             self._asked, self._taken = True, lane
@@ -170,19 +170,19 @@ class ExpressProtocol(HttpProtocol):
             self.scope = ASKED
         return ride
 
-    def _reply(self, taken: Taken, known: Known, *, reading: bool) -> None:
-        reply = Reply(self, keep_alive=known.keep_alive)
+    def _answer(self, taken: Taken, known: Known, *, reading: bool) -> None:
+        cycle = Cycle(self, keep_alive=known.keep_alive)
         self._asks, self._reading = False, reading
-        self.cycle = self._running = cast(RequestResponseCycle, reply)
+        self.cycle = self._running = cast(RequestResponseCycle, cycle)
         if self.scope is None:
             self.scope = ASKED
         scope = {"type": "http", "extensions": {"gateway.taken": taken}}
-        task = self.loop.create_task(known.express.through(reply.run(self.app, scope)))
+        task = self.loop.create_task(known.express.through(cycle.run(self.app, scope)))
         task.add_done_callback(self.tasks.discard)
         self.tasks.add(task)
 
-    def answered(self, reply: Reply) -> None:
-        self._finish(reply)
+    def answered(self, cycle: Cycle) -> None:
+        self._finish(cycle)
 
     # what the ride calls
 
@@ -202,7 +202,7 @@ class ExpressProtocol(HttpProtocol):
         self._riding = None
         self._finish(ride)
 
-    def _finish(self, cycle: Ride | Reply) -> None:
+    def _finish(self, cycle: Ride | Cycle) -> None:
         if not cycle.keep_alive:
             self.transport.close()
         if self.cycle is cast(object, cycle) and not self._reading:

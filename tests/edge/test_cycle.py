@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from gateway.edge.answers import problem, redirect
-from gateway.edge.reply import Reply
+from gateway.edge.cycle import Cycle
 from gateway.policy.headers import Field
 from tests.support.coroutines import in_a_loop
 
@@ -29,13 +29,13 @@ class Line:
     def fields(self) -> list[Field]:
         return [DATE]
 
-    def answered(self, reply: Reply) -> None:
-        self.closed = not reply.keep_alive
+    def answered(self, cycle: Cycle) -> None:
+        self.closed = not cycle.keep_alive
 
 
 async def told(app: Any, *, keep_alive: bool = True) -> Line:
     line = Line()
-    await Reply(line, keep_alive=keep_alive).run(app, {"type": "http"})
+    await Cycle(line, keep_alive=keep_alive).run(app, {"type": "http"})
     return line
 
 
@@ -74,16 +74,16 @@ async def test_what_nobody_expected_is_a_500_and_the_end_of_the_connection(caplo
 @in_a_loop
 async def test_whoever_waits_for_more_of_the_request_hears_when_the_client_is_gone() -> None:
     line, heard = Line(), []
-    reply = Reply(line, keep_alive=True)
+    cycle = Cycle(line, keep_alive=True)
 
     async def app(scope: Any, receive: Any, send: Any) -> None:
         heard.append(await receive())
         await redirect(send, "/there")
 
-    task = asyncio.ensure_future(reply.run(app, {"type": "http"}))
+    task = asyncio.ensure_future(cycle.run(app, {"type": "http"}))
     await asyncio.sleep(0.01)
     assert heard == []
-    reply.disconnected = True  # so the server says it
-    reply.message_event.set()
+    cycle.disconnected = True  # so the server says it
+    cycle.message_event.set()
     await task
     assert heard == [{"type": "http.disconnect"}] and line.written == []

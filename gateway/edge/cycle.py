@@ -28,12 +28,12 @@ class Client(Protocol):
         """That stand in each answer."""
         ...
 
-    def answered(self, reply: Reply) -> None:
+    def answered(self, cycle: Cycle) -> None:
         """All of it has been written."""
         ...
 
 
-class Reply:
+class Cycle:
     """To a GET. `set` is called when the client is gone."""
 
     waiting_for_100_continue = False
@@ -49,7 +49,7 @@ class Reply:
         self._client = client
 
     @property
-    def message_event(self) -> Reply:
+    def message_event(self) -> Cycle:
         """uvicorn tells a cycle by its event that the client is gone."""
         return self
 
