@@ -86,13 +86,21 @@ class Audit:
     def write(self, event: Event, *, now: float, request_id: str = "", **facts: Any) -> None:
         """One line of what `line` says."""
         try:
-            self.put(line(event, **facts), now=now, request_id=request_id)
+            said = line(event, **facts)
         except (ValueError, OverflowError) as error:
             self._note(error)
+        else:
+            self.put(said, now=now, request_id=request_id)
 
     def put(self, line: Line, *, now: float, request_id: str = "") -> None:
         """The same, for one that was said before."""
-        written = f'{{"time": "{_rfc3339(now)}"{line.start}{_text("request_id", request_id[:LONGEST])}{line.end}}}\n'
+        try:
+            written = (
+                f'{{"time": "{_rfc3339(now)}"{line.start}{_text("request_id", request_id[:LONGEST])}{line.end}}}\n'
+            )
+        except (ValueError, OverflowError) as error:
+            self._note(error)
+            return
         self._lines.append(written.replace("\x7f", "\\u007f").encode())
         if len(self._lines) == 1:
             self._leave()

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.audit import LONGEST, Audit
+from gateway.audit import LONGEST, Audit, line
 from gateway.policy.facts import Reason
 from tests.support.coroutines import in_a_loop
 
@@ -104,6 +104,8 @@ def test_a_closed_pipe_is_noted_once_and_stops_nothing(capsys):
 @pytest.mark.parametrize("odd", [float("nan"), float("inf"), -1e300])
 def test_an_odd_clock_stops_nothing(odd, capsys):
     written(now=odd)
+    assert "audit log cannot be written" in capsys.readouterr().err
+    Audit(io.BytesIO()).put(line("decision", reason=Reason.FRESH), now=odd)
     assert "audit log cannot be written" in capsys.readouterr().err
 
 

@@ -61,6 +61,8 @@ class Cycle:
         """The task."""
         try:
             await app(scope, self.receive, self.send)
+            if not (self.response_complete or self.disconnected):
+                raise RuntimeError("nothing was answered")
         except BaseException as error:  # as uvicorn does
             logging.getLogger("uvicorn.error").error("Exception in ASGI application\n", exc_info=error)
             self.keep_alive = False

@@ -20,7 +20,7 @@ from gateway.edge.cookies import SESSION
 from gateway.edge.delivery import identity
 from gateway.edge.failures import fail
 from gateway.edge.gate import Gate, Visit
-from gateway.edge.gatekeeper import Taken, passable, passed, where
+from gateway.edge.gatekeeper import Taken, audited, passable, where
 from gateway.edge.heads import Heads
 from gateway.edge.intake import Networks, intake, new_id
 from gateway.edge.resuming import brings_ticket
@@ -221,7 +221,7 @@ def _passed(known: Known, request: Request, version: object) -> Passed | Taken |
         return None if alone(decision) else Taken(gate, request, found, decision, known.length == 0)
     if not isinstance(decision, Forward) or not passable(gate, request, decision):
         return None
-    more, line = passed(decision), None
+    more, line = audited(decision), None
     if decision.routes:
         line = audit.line("decision", **Visit(gate, request, found).facts(decision.reason, **more))
     who = told(known, found, decision)

@@ -264,10 +264,10 @@ def passable(gate: Gate, request: Request, decision: Forward) -> bool:
 
 def noted(visit: Visit, decision: Forward) -> None:
     """What passed on a sensitive route; challenges and refusals note themselves."""
-    visit.note("decision", decision.reason, **passed(decision))
+    visit.note("decision", decision.reason, **audited(decision))
 
 
-def passed(decision: Forward) -> dict[str, Any]:
+def audited(decision: Forward) -> dict[str, Any]:
     """What the audit log is told of it."""
     names = [route.name for route in decision.routes]
     return {"routes": names, "auth_time": decision.auth_time, "unmet": decision.unmet}

@@ -21,24 +21,6 @@ ASKED: Any = {}
 """In place of a scope, on a connection that something was asked on."""
 
 
-class Done:
-    """The cycle of a connection that nothing is under way on. It holds nothing, and so what was under way is free."""
-
-    response_started = response_complete = True
-    waiting_for_100_continue = disconnected = False
-    keep_alive = True
-
-    @property
-    def message_event(self) -> Done:
-        return self
-
-    def set(self) -> None:
-        """Whoever waited has gone."""
-
-
-DONE = cast(RequestResponseCycle, Done())
-
-
 class ExpressProtocol(HttpProtocol):
     """Takes the lane where there is one; for everything else it is an HttpProtocol."""
 
@@ -181,8 +163,10 @@ class ExpressProtocol(HttpProtocol):
         task.add_done_callback(self.tasks.discard)
         self.tasks.add(task)
 
-    def answered(self, cycle: Cycle) -> None:
-        self._finish(cycle)
+    def answered(self, cycle: Cycle | Ride) -> None:
+        if not cycle.keep_alive:
+            self.transport.close()
+        self.on_response_complete()
 
     # what the ride calls
 
@@ -200,14 +184,7 @@ class ExpressProtocol(HttpProtocol):
 
     def arrived(self, ride: Ride) -> None:
         self._riding = None
-        self._finish(ride)
-
-    def _finish(self, cycle: Ride | Cycle) -> None:
-        if not cycle.keep_alive:
-            self.transport.close()
-        if self.cycle is cast(object, cycle) and not self._reading:
-            self.cycle = self._running = DONE
-        self.on_response_complete()
+        self.answered(ride)
 
     def broke_off(self) -> None:
         self._riding = None

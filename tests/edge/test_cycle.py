@@ -72,6 +72,15 @@ async def test_what_nobody_expected_is_a_500_and_the_end_of_the_connection(caplo
 
 
 @in_a_loop
+async def test_who_answers_nothing_leaves_nobody_waiting() -> None:
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        pass
+
+    line = await told(app)
+    assert line.written[0].startswith(b"HTTP/1.1 500 Internal Server Error\r\n") and line.closed
+
+
+@in_a_loop
 async def test_whoever_waits_for_more_of_the_request_hears_when_the_client_is_gone() -> None:
     line, heard = Line(), []
     cycle = Cycle(line, keep_alive=True)
