@@ -24,6 +24,9 @@ CODE = "import sys; sys.path[:] = {path!r}; from gateway.config.apart import ans
 
 NICENESS = "10"
 
+NOT_FOR_IT = {signal.SIGTERM, signal.SIGHUP, signal.SIGINT}
+"""What a whole group may be told. Whoever reads for a worker is done in a moment, and the worker does as it is told."""
+
 
 class Reading:
     """Under way as soon as it is made, by a copy of this process: it need not load again what is loaded already.
@@ -58,8 +61,13 @@ def load(path: Path) -> Settings:
 def again(path: Path, niceness: str = NICENESS) -> Report:
     """By a new process, which gives way to those who serve meanwhile; like `Reading.report`."""
     command = [sys.executable, "-c", CODE.format(path=sys.path), str(path), niceness]
-    ran = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE)  # noqa: S603
-    return _understood(path, ran.stdout, ran.returncode)
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, NOT_FOR_IT)
+    try:
+        process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE)  # noqa: S603
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+    said, _ = process.communicate()
+    return _understood(path, said, process.returncode)
 
 
 def _understood(path: Path, said: bytes, status: int) -> Report:

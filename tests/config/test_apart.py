@@ -91,3 +91,9 @@ def test_a_new_process_takes_modules_from_where_this_one_has_them_and_from_nowhe
     monkeypatch.setattr(sys, "path", [str(file.parent), *sys.path])
     with pytest.raises(GatewayError, match=r"status 7$"):
         load(file)
+
+
+def test_what_a_group_is_told_does_not_end_a_reader(file, monkeypatch):
+    told = "import os; [os.kill(os.getpid(), number) for number in (15, 1, 2)]; "
+    monkeypatch.setattr(apart, "CODE", told + apart.CODE)
+    assert again(file).settings is not None
