@@ -18,7 +18,7 @@ from gateway.flows.sessions import Found, Sessions
 from gateway.flows.signin import SignIn
 from gateway.flows.stepup import StepUp
 from gateway.metrics.counts import AppCounts
-from gateway.policy.facts import Reason, Request, Route, Session
+from gateway.policy.facts import Reason, Request, Route, Session, fact
 from gateway.policy.patterns import PathSet
 from gateway.policy.routes import RouteTable
 from gateway.verifiers.base import Site
@@ -52,7 +52,7 @@ class Gate:
     told: set[str] = field(default_factory=set)  # what the operator need not hear twice
 
 
-@dataclass(frozen=True, slots=True)
+@fact
 class Visit:
     """One request at that gate, and the session it came with."""
 

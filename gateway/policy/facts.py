@@ -1,4 +1,4 @@
-"""The nouns. All frozen: what was decided on cannot change afterwards.
+"""The nouns. All frozen, for whoever checks types: what was decided on cannot change afterwards.
 
 Times are whole seconds since the epoch, ages and durations whole seconds, unless a name says otherwise.
 """
@@ -8,9 +8,18 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import TypeVar, dataclass_transform
+
+T = TypeVar("T")
 
 Headers = tuple[tuple[bytes, bytes], ...]
 """Header fields in the order they came, names in lower case."""
+
+
+@dataclass_transform(frozen_default=True, field_specifiers=(field,))
+def fact(cls: type[T]) -> type[T]:
+    """A dataclass that is frozen when types are checked. One that is frozen while it runs takes eight times as long to make."""
+    return dataclass(slots=True, unsafe_hash=True)(cls)
 
 
 class Reason(StrEnum):
@@ -62,7 +71,7 @@ class Reason(StrEnum):
     CREDENTIAL_CHANGED = "credential-changed"
 
 
-@dataclass(frozen=True, slots=True)
+@fact
 class Request:
     """One request, as the client sent it; made once, before the first `receive()` (law 4)."""
 
@@ -88,7 +97,7 @@ class Request:
         return [value for key, value in self.headers if key == name]
 
 
-@dataclass(frozen=True, slots=True)
+@fact
 class AuthEvent:
     """One success of one verifier."""
 
@@ -97,7 +106,7 @@ class AuthEvent:
     amr: tuple[str, ...]  # RFC 8176
 
 
-@dataclass(frozen=True, slots=True)
+@fact
 class Session:
     """What the gateway knows of one browser's sign-in.
 
@@ -115,7 +124,7 @@ class Session:
     superseded: bool = False  # found by the id it had before its last authentication
 
 
-@dataclass(frozen=True, slots=True)
+@fact
 class Requirement:
     """Which verifiers, and how recent. Any one of `verify` is enough; all members of that one are needed."""
 
@@ -124,7 +133,7 @@ class Requirement:
     once: bool = False  # confirmed by itself, every time; max_age = 0 means the same
 
 
-@dataclass(frozen=True, slots=True)
+@fact
 class Condition:
     """What must stand in a request for a route to match: `field` in `place` has one of `values`."""
 
@@ -133,7 +142,7 @@ class Condition:
     values: frozenset[str]  # empty: any value
 
 
-@dataclass(frozen=True, slots=True)
+@fact
 class Route:
     """One entry of the table of sensitive endpoints."""
 
@@ -150,7 +159,7 @@ class Route:
     hold_for: int = 600  # seconds
 
 
-@dataclass(frozen=True, slots=True)
+@fact
 class Confirmation:
     """A visit to the confirm page: what is asked, of whom, for which request, and what was proved for it so far."""
 
@@ -172,7 +181,7 @@ class Confirmation:
     version: int = 0  # compare-and-swap
 
 
-@dataclass(frozen=True, slots=True)
+@fact
 class HeldRequest:
     """A request kept, encrypted, until its owner has confirmed it."""
 
@@ -186,7 +195,7 @@ class HeldRequest:
     body: bytes
 
 
-@dataclass(frozen=True, slots=True)
+@fact
 class Forward:
     """Send it upstream. `auth_time` goes into X-Auth-Time, None where there is no session."""
 
@@ -196,7 +205,7 @@ class Forward:
     unmet: Mapping[str, Reason] = field(default_factory=dict)  # report mode: what would have been asked
 
 
-@dataclass(frozen=True, slots=True)
+@fact
 class Challenge:
     """Ask for proof first. `routes` are those not satisfied, `max_age` the strictest of theirs."""
 
@@ -206,7 +215,7 @@ class Challenge:
     auth_time: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@fact
 class Refuse:
     """Say no."""
 
