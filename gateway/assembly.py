@@ -136,10 +136,10 @@ class Assembly:
         }
         self.vitals = Vitals(pings, self.state.confirmations.held, levels)
         probes = Probes(pings, lambda: worker.draining)
-        self.express = Express(self.gates, settings.trusted_proxies)
         self.gatekeeper = Gatekeeper(
             self.gates, settings.trusted_proxies, probes, counts, read_within=settings.limits.read_within
         )
+        self.express = Express(self.gates, settings.trusted_proxies, self.gatekeeper)
 
     def _gate(self, app: App) -> Gate:
         site = Site(app.host, app.name, app.origin)

@@ -19,7 +19,7 @@ from contextlib import suppress
 from datetime import UTC, datetime
 from functools import lru_cache
 from json.encoder import encode_basestring_ascii as quoted
-from typing import Any, BinaryIO, Literal, NamedTuple
+from typing import BinaryIO, Literal, NamedTuple
 
 from gateway.policy.facts import Reason
 
@@ -83,17 +83,8 @@ class Audit:
         self._broken = False
         self._lines: list[bytes] = []  # of this turn
 
-    def write(self, event: Event, *, now: float, request_id: str = "", **facts: Any) -> None:
-        """One line of what `line` says."""
-        try:
-            said = line(event, **facts)
-        except (ValueError, OverflowError) as error:
-            self._note(error)
-        else:
-            self.put(said, now=now, request_id=request_id)
-
     def put(self, line: Line, *, now: float, request_id: str = "") -> None:
-        """The same, for one that was said before."""
+        """One event. A `line` may be put as often as it is true."""
         try:
             written = (
                 f'{{"time": "{_rfc3339(now)}"{line.start}{_text("request_id", request_id[:LONGEST])}{line.end}}}\n'

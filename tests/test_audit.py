@@ -22,7 +22,8 @@ ORDER = (
 
 def written(**fields):
     stream = io.BytesIO()
-    Audit(stream).write("decision", **({"now": NOW, "reason": Reason.STALE} | fields))
+    when = {"now": fields.pop("now", NOW), "request_id": fields.pop("request_id", "")}
+    Audit(stream).put(line("decision", **({"reason": Reason.STALE} | fields)), **when)
     return stream.getvalue()
 
 
@@ -96,8 +97,8 @@ def test_a_closed_pipe_is_noted_once_and_stops_nothing(capsys):
     os.close(reader)
     with open(writer, "wb", buffering=0) as stream:
         audit = Audit(stream)
-        audit.write("sign-in", now=NOW, reason=Reason.SIGNED_IN)
-        audit.write("sign-in", now=NOW, reason=Reason.SIGNED_IN)
+        audit.put(line("sign-in", reason=Reason.SIGNED_IN), now=NOW)
+        audit.put(line("sign-in", reason=Reason.SIGNED_IN), now=NOW)
     assert capsys.readouterr().err.count("audit log cannot be written") == 1
 
 
@@ -133,7 +134,7 @@ class Pipe(io.RawIOBase):
 
 def say(audit, *names):
     for name in names:
-        audit.write("decision", now=NOW, reason=Reason.FRESH, subject=name)
+        audit.put(line("decision", reason=Reason.FRESH, subject=name), now=NOW)
 
 
 def subjects(writes):

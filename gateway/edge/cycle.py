@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Sequence
+from collections.abc import Awaitable, Sequence
 from typing import Any, Protocol
 
 from gateway.edge.writing import head
@@ -57,10 +57,10 @@ class Cycle:
         if self._gone is not None:
             self._gone.set()
 
-    async def run(self, app: Any, scope: Any) -> None:
-        """The task."""
+    async def run(self, answering: Awaitable[None]) -> None:
+        """The task. Whoever answers does so by `receive` and `send`."""
         try:
-            await app(scope, self.receive, self.send)
+            await answering
             if not (self.response_complete or self.disconnected):
                 raise RuntimeError("nothing was answered")
         except BaseException as error:  # as uvicorn does

@@ -9,18 +9,19 @@ Rules of the file:
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache, partial
 from typing import Any, NamedTuple
 
-from gateway import audit
+from gateway.audit import Line
 from gateway.edge.answers import NEVER_CACHED, Fields
 from gateway.edge.cookies import SESSION
+from gateway.edge.cycle import Cycle
 from gateway.edge.delivery import identity
 from gateway.edge.failures import fail
 from gateway.edge.gate import Gate, Visit
-from gateway.edge.gatekeeper import Taken, audited, passable, where
+from gateway.edge.gatekeeper import Gatekeeper, Taken, audited, passable, where
 from gateway.edge.heads import Heads
 from gateway.edge.intake import Networks, intake, new_id
 from gateway.edge.resuming import brings_ticket
@@ -72,7 +73,7 @@ class Passed(NamedTuple):
     who: bytes
     routes: tuple[str, ...]  # by name
     reason: Reason
-    line: audit.Line | None  # for the audit log, where there is a route
+    line: Line | None  # for the audit log, where there is a route
 
 
 class Lane(NamedTuple):
@@ -95,7 +96,8 @@ class Lane(NamedTuple):
 class Express:
     """For one configuration. `under_way` are the requests that it has on their way."""
 
-    def __init__(self, gates: Mapping[str, Gate], trusted: Networks) -> None:
+    def __init__(self, gates: Mapping[str, Gate], trusted: Networks, gatekeeper: Gatekeeper) -> None:
+        self._gatekeeper = gatekeeper
         self.under_way = 0
         self.heads: Heads[Known] = Heads()
         self._gates = gates
@@ -161,11 +163,11 @@ class Express:
         gate.counts.open += 1
         return _lane(known, wire, target, id, now, known.who, ())
 
-    async def through(self, work: Awaitable[None]) -> None:
-        """Something that needs this configuration until it is done."""
+    async def challenge(self, taken: Taken, cycle: Cycle) -> None:
+        """Answer it by that cycle, which is all there is of the request."""
         self.under_way += 1
         try:
-            await work
+            await cycle.run(self._gatekeeper.challenged(taken, cycle.receive, cycle.send))
         finally:
             self.under_way -= 1
 
@@ -223,7 +225,7 @@ def _passed(known: Known, request: Request, version: object) -> Passed | Taken |
         return None
     more, line = audited(decision), None
     if decision.routes:
-        line = audit.line("decision", **Visit(gate, request, found).facts(decision.reason, **more))
+        line = Visit(gate, request, found).line("decision", decision.reason, **more)
     who = told(known, found, decision)
     return Passed(version, second, request.target, found.session, who, tuple(more["routes"]), decision.reason, line)
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from gateway.audit import Audit, Event
+from gateway.audit import Audit, Event, Line, line
 from gateway.config.secrets import Keyring
 from gateway.config.settings import App
 from gateway.edge.cookies import Cookies
@@ -68,23 +68,24 @@ class Visit:
         return self.found.session if self.found is not None and self.found.alive else None
 
     def note(self, event: Event, reason: Reason, **more: Any) -> None:
-        """One line of the audit log about this visit, and counted; never a query value, a body or a cookie (law 5)."""
+        """One line of the audit log about this visit, and counted."""
+        gate, request = self.gate, self.request
         routes, verifier = more.get("routes", ()), more.get("verifier", "")
-        self.gate.counts.noted(event, reason, routes, verifier, own_login=self.gate.applogin is not None)
-        request = self.request
-        self.gate.audit.write(event, now=request.now, request_id=request.id, **self.facts(reason, **more))
+        gate.counts.noted(event, reason, routes, verifier, own_login=gate.applogin is not None)
+        gate.audit.put(self.line(event, reason, **more), now=request.now, request_id=request.id)
 
-    def facts(self, reason: Reason, **more: Any) -> dict[str, Any]:
-        """What an audit line about this visit says."""
-        request = self.request
-        if self.found is not None:
-            more.setdefault("subject", self.found.session.subject)
-            more.setdefault("session", self.found.session.ref)
-        return {
-            "reason": reason,
-            "app": self.gate.app.name,
-            "client": request.client,
-            "method": request.method,
-            "path": request.path.decode("latin-1"),
+    def line(self, event: Event, reason: Reason, **more: Any) -> Line:
+        """What it says; never a query value, a body or a cookie (law 5)."""
+        request, found = self.request, self.found
+        if found is not None:
+            more.setdefault("subject", found.session.subject)
+            more.setdefault("session", found.session.ref)
+        return line(
+            event,
+            reason=reason,
+            app=self.gate.app.name,
+            client=request.client,
+            method=request.method,
+            path=request.path.decode("latin-1"),
             **more,
-        }
+        )

@@ -88,14 +88,13 @@ class Gatekeeper:
         self._resuming = Resuming(self._judge_again)
 
     async def __call__(self, scope: Any, receive: Receive, send: Send) -> None:
+        taken: Taken | None = scope.get("extensions", {}).get("gateway.taken")
+        if taken is not None:
+            await self.challenged(taken, receive, send)
+            return
         gate: Gate | None = None
         request: Request | None = None
         try:
-            taken: Taken | None = scope.get("extensions", {}).get("gateway.taken")
-            if taken is not None:  # a challenge stays one, whatever was configured since
-                gate, request = taken.gate, taken.request
-                await self._taken(taken, receive, send)
-                return
             request = intake(scope, time.time(), self._trusted)  # noqa: TID251
             plain = scope["type"] == "http"
             if plain and request.path.startswith(OURS) and await self._probes.answered(request, send):
@@ -115,11 +114,17 @@ class Gatekeeper:
                 self._counts.decided("", (), status_of(error)[1])
             await fail(scope["type"], gate, request, error, send)
 
-    async def _taken(self, taken: Taken, receive: Receive, send: Send) -> None:
-        taken.gate.sessions.touch(taken.found.session, int(taken.request.now))
-        visit = Visit(taken.gate, taken.request, taken.found)
-        body = Body.of(b"", receive) if taken.empty else Body(receive, self._read_within)
-        await challenge(visit, taken.decision, body, send)
+    async def challenged(self, taken: Taken, receive: Receive, send: Send) -> None:
+        """A challenge stays one, whatever was configured since it was found out."""
+        gate, request, found = taken.gate, taken.request, taken.found
+        try:
+            gate.sessions.touch(found.session, int(request.now))
+            body = Body.of(b"", receive) if taken.empty else Body(receive, self._read_within)
+            await challenge(Visit(gate, request, found), taken.decision, body, send)
+        except ClientGone:
+            return
+        except GatewayError as error:
+            await fail("http", gate, request, error, send)
 
     async def _http(self, gate: Gate, request: Request, scope: Any, receive: Receive, send: Send) -> None:
         place = where(gate, request)

@@ -158,8 +158,7 @@ class ExpressProtocol(HttpProtocol):
         self.cycle = self._running = cast(RequestResponseCycle, cycle)
         if self.scope is None:
             self.scope = ASKED
-        scope = {"type": "http", "extensions": {"gateway.taken": taken}}
-        task = self.loop.create_task(known.express.through(cycle.run(self.app, scope)))
+        task = self.loop.create_task(known.express.challenge(taken, cycle))
         task.add_done_callback(self.tasks.discard)
         self.tasks.add(task)
 

@@ -35,7 +35,8 @@ class Line:
 
 async def told(app: Any, *, keep_alive: bool = True) -> Line:
     line = Line()
-    await Cycle(line, keep_alive=keep_alive).run(app, {"type": "http"})
+    cycle = Cycle(line, keep_alive=keep_alive)
+    await cycle.run(app({"type": "http"}, cycle.receive, cycle.send))
     return line
 
 
@@ -89,7 +90,7 @@ async def test_whoever_waits_for_more_of_the_request_hears_when_the_client_is_go
         heard.append(await receive())
         await redirect(send, "/there")
 
-    task = asyncio.ensure_future(cycle.run(app, {"type": "http"}))
+    task = asyncio.ensure_future(cycle.run(app({"type": "http"}, cycle.receive, cycle.send)))
     await asyncio.sleep(0.01)
     assert heard == []
     cycle.disconnected = True  # so the server says it
