@@ -61,9 +61,7 @@ def line(
 
     `session` is the session's ref, never its id; `path` is cut at "?".
     """
-    start = f', "event": {quoted(event)}, "reason": {quoted(reason)}' + _text("app", app)
-    if routes:
-        start += f', "routes": {_names(tuple(routes))}'
+    start = _opening(event, reason, app, tuple(routes))
     start += _text("subject", subject[:LONGEST]) + _text("session", session) + _text("client", client[:LONGEST])
     start += _text("method", method[:LONGEST]) + _text("path", path.partition("?")[0][:LONGEST])
     end = _number("max_age", max_age) + _number("auth_time", auth_time)
@@ -144,8 +142,9 @@ def _number(name: str, value: int | None) -> str:
 
 
 @lru_cache(1024)
-def _names(routes: tuple[str, ...]) -> str:
-    return f"[{', '.join(map(quoted, routes))}]"
+def _opening(event: Event, reason: Reason, app: str, routes: tuple[str, ...]) -> str:
+    names = f', "routes": [{", ".join(map(quoted, routes))}]' if routes else ""
+    return f', "event": {quoted(event)}, "reason": {quoted(reason)}{_text("app", app)}{names}'
 
 
 def _rfc3339(now: float) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from gateway.flows.proof import Prover
-from gateway.policy.decision import judge, missing
+from gateway.policy.decision import missing
 from gateway.policy.facts import AuthEvent, Confirmation, Reason, Refuse, Route, Session
 from gateway.stores.base import OnceStore
 from gateway.verifiers.base import Site
@@ -67,9 +67,10 @@ class Asking:
         usable = self._prover.usable(credentials, self._site, session.signed_in_at)
         first: tuple[Route | None, list[tuple[str, ...]] | None] = (None, [])
         for route in routes:
-            if judge(route, session, own, now).reason is Reason.FRESH:
+            every = missing(route.requirement, session.events, own, now)
+            if () in every:
                 continue
-            left = [each for each in missing(route.requirement, session.events, own, now) if usable.issuperset(each)]
+            left = [each for each in every if usable.issuperset(each)]
             if not left:
                 return route, None
             if first[0] is None:

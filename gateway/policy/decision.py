@@ -85,7 +85,7 @@ def decide(routes: Sequence[Route], session: Session | None, now: int, own: Sequ
     if not open_:
         return _reported(routes, session, unmet)
     times = [each.auth_time for _, each in open_ if each.auth_time is not None]
-    return challenge(open_[0][1].reason, tuple(route for route, _ in open_), min(times, default=None))
+    return challenge(open_[0][1].reason, tuple([route for route, _ in open_]), min(times, default=None))
 
 
 def _reported(routes: Sequence[Route], session: Session | None, unmet: Mapping[str, Reason]) -> Forward:
@@ -94,7 +94,7 @@ def _reported(routes: Sequence[Route], session: Session | None, unmet: Mapping[s
 
 def challenge(reason: Reason, routes: tuple[Route, ...], auth_time: int | None) -> Challenge:
     """Ask for all of `routes`, which are not satisfied."""
-    return Challenge(reason, routes, min(route.requirement.max_age for route in routes), auth_time)
+    return Challenge(reason, routes, min([route.requirement.max_age for route in routes]), auth_time)
 
 
 def missing(

@@ -34,6 +34,9 @@ LOOK = 0.01
 CHECKPOINT = 4000
 """Pages of 4 KiB that are written before they are put in their places: those written many times are put there once."""
 
+CACHE = 8
+"""MiB of pages that are kept to be written on, once there are so many: else some would be read again for each write."""
+
 Value = str | bytes | int | float | None
 T = TypeVar("T")
 
@@ -63,6 +66,7 @@ class Database:
                 writing.execute(f"PRAGMA synchronous = {synchronous}")
                 writing.execute("PRAGMA foreign_keys = ON")
                 writing.execute(f"PRAGMA wal_autocheckpoint = {CHECKPOINT}")
+                writing.execute(f"PRAGMA cache_size = {-1024 * CACHE}")
                 self._reader.execute("PRAGMA data_version").fetchone()  # opens the index
                 self._commits = commits.watch(path)
         except BROKEN as error:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -30,8 +30,10 @@ ASKED = Confirmation(
     created_at=NOW,
     expires_at=NOW + 600,
     held=True,
+    declined="quota",
     events=(AuthEvent("password", NOW, ("pwd",)),),
     ticket="t",
+    version=3,
 )
 HELD = HeldRequest(
     id="one",
@@ -43,6 +45,10 @@ HELD = HeldRequest(
     headers=((b"content-type", b"text/plain"), (b"x-odd", b"\xff\xfe")),
     body=b"hush\0\xff" * 1000,
 )
+
+
+def test_the_sample_says_something_in_every_field() -> None:
+    assert all(getattr(ASKED, field.name) != field.default for field in fields(Confirmation))
 
 
 async def test_what_is_kept_comes_back_as_it_was_and_once(state: State) -> None:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from gateway.policy.decision import assess, decide, missing, ran_out
+from gateway.policy.decision import assess, decide, judge, missing, ran_out
 from gateway.policy.facts import AuthEvent, Challenge, Forward, Reason, Requirement, Route, Session
 
 NOW = 1_000_000
@@ -93,6 +95,22 @@ def test_report_mode_passes_and_says_what_would_have_been_asked() -> None:
     assert decision == Forward(Reason.REPORT, (watched,), NOW - 900, {"watched": Reason.STALE})
     both = decide((watched, route("strict")), session(("password", 900)), NOW)
     assert isinstance(both, Challenge) and [each.name for each in both.routes] == ["strict"]
+
+
+AGES = st.lists(st.tuples(st.sampled_from(["password", "totp", "passkey"]), st.integers(-20, 400)), max_size=4)
+
+
+@given(
+    st.lists(st.sampled_from([PASSWORD, TOTP, PASSKEY, PASSWORD_AND_TOTP]), min_size=1, max_size=3),
+    st.sampled_from([0, 60, 300]),
+    st.booleans(),
+    AGES,
+    AGES,
+)
+def test_nothing_is_missing_where_the_proof_is_fresh_and_only_there(verify, max_age, once, shown, own) -> None:
+    asked = route(verify=verify, max_age=max_age, once=once)
+    fresh = judge(asked, session(*shown), events(*own), NOW).reason is Reason.FRESH
+    assert (() in missing(asked.requirement, events(*shown), events(*own), NOW)) is fresh
 
 
 def test_what_is_missing_is_listed_for_each_combination_in_the_operators_order() -> None:
