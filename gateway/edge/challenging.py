@@ -111,7 +111,7 @@ async def _sign_in(visit: Visit, decision: Challenge, body: Body, send: Send, ex
 async def _confirm(visit: Visit, decision: Challenge, body: Body, send: Send, extra: Fields) -> None:
     request, gate, session = visit.request, visit.gate, visit.session
     assert session is not None  # noqa: S101
-    read = await body.whole(min(route.hold_max for route in decision.routes))
+    read = await body.whole(min([route.hold_max for route in decision.routes]))
     verdict: Hold | Declined = holdable(request, read, gate.app.origin)
     shown = await _shown(visit, decision, body)
     asked = await gate.stepup.ask(request, session, decision, verdict, read or b"", shown, _back(visit))
@@ -138,7 +138,7 @@ def _note(visit: Visit, decision: Challenge, asked: Confirmation | None) -> None
 
 
 async def _shown(visit: Visit, decision: Challenge, body: Body) -> tuple[tuple[str, str], ...]:
-    names = tuple(dict.fromkeys(name for route in decision.routes for name in route.show))
+    names = tuple(dict.fromkeys([name for route in decision.routes for name in route.show]))
     if not names:
         return ()
     return show(visit.request, await body.whole(visit.gate.inspect_max), names)

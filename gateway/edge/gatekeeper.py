@@ -263,7 +263,7 @@ class Gatekeeper:
 
 def passable(gate: Gate, request: Request, decision: Forward) -> bool:
     """Whether no other site made the browser send it; asked of what does something on an enforced route."""
-    enforced = any(not route.report for route in decision.routes)
+    enforced = any([not route.report for route in decision.routes])
     return not enforced or reads(request) or sender(request, gate.app.origin) is not Sender.CROSS
 
 

@@ -61,7 +61,7 @@ def no_ticket_cookies(visit: Visit) -> list[tuple[bytes, bytes]]:
 
 def brings_ticket(request: Request) -> bool:
     """Whether something that was held may go in place of this: then it is as sensitive as that."""
-    return request.method == "GET" and any(b"gateway_ticket_" in field for field in request.values(b"cookie"))
+    return request.method == "GET" and any([b"gateway_ticket_" in field for field in request.values(b"cookie")])
 
 
 class Resuming:

@@ -98,13 +98,10 @@ class Confirmations:
 
 
 def _bytes(held: HeldRequest) -> bytes:
-    headers = ", ".join([f"[{_quoted(name)}, {_quoted(value)}]" for name, value in held.headers])
-    head = f'{{"method": {quoted(held.method)}, "target": {_quoted(held.target)}, "headers": [{headers}]}}'.encode()
+    fields = [f"[{quoted(name.decode('latin-1'))}, {quoted(value.decode('latin-1'))}]" for name, value in held.headers]
+    target = quoted(held.target.decode("latin-1"))
+    head = f'{{"method": {quoted(held.method)}, "target": {target}, "headers": [{", ".join(fields)}]}}'.encode()
     return struct.pack(">I", len(head)) + head + held.body
-
-
-def _quoted(value: bytes) -> str:
-    return quoted(value.decode("latin-1"))
 
 
 def _request(confirmation: Confirmation, plain: bytes) -> HeldRequest:

@@ -101,14 +101,14 @@ class StepUp:
             route, ways = await self.asking.ways(session, decision.routes, (), now)
             if route is not None and ways is None:
                 return await self.asking.refusal(session, route)
-        hold_for = min((route.hold_for for route in decision.routes), default=self._app.hold_for)
+        hold_for = min([route.hold_for for route in decision.routes], default=self._app.hold_for)
         comes_back = verdict in (None, Declined.TOO_LARGE, Declined.QUOTA)
         confirmation = Confirmation(
             id=self._known_id(session, request, shown) if comes_back else _new_id(request.now),
             app=self._app.name,
             session=session.ref,
             subject=session.subject,
-            routes=tuple(route.name for route in decision.routes),
+            routes=tuple([route.name for route in decision.routes]),
             method=request.method,
             target=request.target.decode("latin-1"),
             shown=shown,
@@ -279,4 +279,4 @@ def _new_id(now: float) -> str:
 
 def alone(decision: Challenge) -> bool:
     """Whether some route of it wants a confirmation for this request alone."""
-    return any(by_itself(route.requirement) for route in decision.routes)
+    return any([by_itself(route.requirement) for route in decision.routes])

@@ -77,7 +77,7 @@ def holdable(request: Request, body: bytes | None, origin: str) -> Hold | Declin
         return Declined.CROSS_SITE
     if body is None:
         return Declined.TOO_LARGE
-    return Hold(tuple((name, value) for name, value in request.headers if name not in NOT_HELD))
+    return Hold(tuple([field for field in request.headers if field[0] not in NOT_HELD]))
 
 
 def navigates(request: Request) -> bool:
