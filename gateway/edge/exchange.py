@@ -54,24 +54,28 @@ class Pool(Protocol):
 class Exchange:
     """What a request got so far. Made by `Upstream.open`; who has it calls `close` in the end, whatever happened."""
 
-    wire: Wire | None = None  # only while the exchange is under way
-    sent_at = 0.0  # by the performance counter; whoever opened it says when
-    slow: Callable[[], None] | None = None  # called once if the exchange lasts longer than a moment
-    status = 0  # until the head is there
-    headers: Sequence[Field] = ()
-    answer: Answer | None = None  # where it was seen before
-    complete = False
-    reusable = False
-    error: UpstreamError | None = None
-    _size = 0
-    _waiter: asyncio.Future[None] | None = None
+    __slots__ = (
+        *("_chunks", "_size", "_waiter", "answer", "complete", "error", "headers", "is_head", "pool", "repeat"),
+        *("reusable", "sent", "sent_at", "slow", "status", "wire"),
+    )
 
     def __init__(self, pool: Pool, *, is_head: bool, sent: bool, repeat: bytes | None) -> None:
         self.pool = pool
         self.is_head = is_head
         self.sent = sent  # the request, whole
         self.repeat = repeat  # the request, when it may be sent again should the wire prove dead
+        self.wire: Wire | None = None  # only while the exchange is under way
+        self.sent_at = 0.0  # by the performance counter; whoever opened it says when
+        self.slow: Callable[[], None] | None = None  # called once if the exchange lasts longer than a moment
+        self.status = 0  # until the head is there
+        self.headers: Sequence[Field] = ()
+        self.answer: Answer | None = None  # where it was seen before
+        self.complete = False
+        self.reusable = False
+        self.error: UpstreamError | None = None
         self._chunks: list[bytes] = []
+        self._size = 0
+        self._waiter: asyncio.Future[None] | None = None
 
     async def head(self) -> None:
         """Wait until `status` and `headers` are there."""

@@ -53,21 +53,25 @@ class Client(Protocol):
 class Ride(Exchange):
     """`push` after each piece that the client sent."""
 
+    __slots__ = (
+        *("_chunked", "_client", "_departed", "_over", "_pieces", "_rest", "_second", "_whole", "disconnected"),
+        *("keep_alive", "lane", "response_complete", "response_started"),
+    )
     waiting_for_100_continue = False
-    disconnected = False
-    response_started = False
-    response_complete = False
-    _whole = False  # all of the request has come
-    _departed = False  # and something of it has left
-    _chunked = False  # is what the client gets
-    _over = False
-    _second: asyncio.Future[None] | None = None  # try
 
     def __init__(self, client: Client, lane: Lane) -> None:
         known = lane.known
         super().__init__(known.gate.upstream, is_head=known.method == b"HEAD", sent=False, repeat=None)
         self.lane = lane
         self.keep_alive = known.keep_alive
+        self.disconnected = False
+        self.response_started = False
+        self.response_complete = False
+        self._whole = False  # all of the request has come
+        self._departed = False  # and something of it has left
+        self._chunked = False  # is what the client gets
+        self._over = False
+        self._second: asyncio.Future[None] | None = None  # try
         self._client = client
         self._rest = known.length
         self._pieces: list[bytes] = []

@@ -41,16 +41,23 @@ class HttpProtocol(HttpToolsProtocol):
     an answer is under way, a refusal was said, or nothing is asked.
     """
 
+    __slots__ = (
+        *("_asks", "_head_bytes", "_heard", "_outflow", "_piece", "_reading", "_refusal", "_refused", "_running"),
+        *("_since", "_taken", "written"),
+    )
     server_state: Worker
-    written = 0  # bytes, ever
-    _piece = 0  # bytes of the last piece that came
-    _asks = False  # a head has begun and not ended
-    _head_bytes = 0  # of it, without the piece that it began in
-    _reading = False  # the body of the newest request is not whole
-    _running: RequestResponseCycle | None = None  # the one that is answered now, or was last
-    _taken: Any = None  # what is known of the newest request, where somebody has looked before the app
-    _refusal: Refusal | None = None  # what is said when the answers before it are
-    _refused: float | None = None  # since when it is said
+
+    def __init__(self, *given: Any, **named: Any) -> None:
+        super().__init__(*given, **named)
+        self.written = 0  # bytes, ever
+        self._piece = 0  # bytes of the last piece that came
+        self._asks = False  # a head has begun and not ended
+        self._head_bytes = 0  # of it, without the piece that it began in
+        self._reading = False  # the body of the newest request is not whole
+        self._running: RequestResponseCycle | None = None  # the one that is answered now, or was last
+        self._taken: Any = None  # what is known of the newest request, where somebody has looked before the app
+        self._refusal: Refusal | None = None  # what is said when the answers before it are
+        self._refused: float | None = None  # since when it is said
 
     def connection_made(self, transport: Any) -> None:
         super().connection_made(transport)

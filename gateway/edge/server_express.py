@@ -24,12 +24,16 @@ ASKED: Any = {}
 class ExpressProtocol(HttpProtocol):
     """Takes the lane where there is one; for everything else it is an HttpProtocol."""
 
-    _known: Known | None = None  # of the newest head that was for the lane
-    _said: Known | None = None  # the same, if it came in this piece
-    _begun = 0  # requests that began in this piece
-    _asked = False  # whether the lane was, for all of this piece
-    _due: Ride | None = None  # has something to send when all that came is parsed
-    _riding: Ride | None = None
+    __slots__ = ("_asked", "_begun", "_due", "_known", "_riding", "_said")
+
+    def __init__(self, *given: Any, **named: Any) -> None:
+        super().__init__(*given, **named)
+        self._known: Known | None = None  # of the newest head that was for the lane
+        self._said: Known | None = None  # the same, if it came in this piece
+        self._begun = 0  # requests that began in this piece
+        self._asked = False  # whether the lane was, for all of this piece
+        self._due: Ride | None = None  # has something to send when all that came is parsed
+        self._riding: Ride | None = None
 
     # what the transport and the parser call
 

@@ -40,10 +40,15 @@ class Pool(Protocol):
 class Wire(asyncio.Protocol):
     """Made for each connection that is opened; `begin` sends a request."""
 
+    __slots__ = (
+        *("_clean", "_fields", "_head_bytes", "_parser", "_paused", "_until_eof", "deadline", "drained", "exchange"),
+        *("loop", "pool", "transport"),
+    )
+    transport: asyncio.Transport
+
     def __init__(self, pool: Pool, loop: asyncio.AbstractEventLoop) -> None:
         self.pool = pool
         self.loop = loop
-        self.transport: asyncio.Transport
         self.exchange: Exchange | None = None
         self.deadline = inf  # loop time: when it is given up, busy or idle
         self.drained: asyncio.Future[None] | None = None
