@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache, partial
-from typing import Any, NamedTuple
+from typing import Any
 
 from gateway.audit import Line
 from gateway.edge.answers import NEVER_CACHED, Fields
@@ -31,7 +31,7 @@ from gateway.errors import GatewayError, UpstreamError
 from gateway.flows.sessions import Found
 from gateway.flows.stepup import alone
 from gateway.policy.decision import decide
-from gateway.policy.facts import Challenge, Forward, Reason, Request, Session
+from gateway.policy.facts import Challenge, Forward, Reason, Request, Session, fact
 from gateway.policy.headers import Field, body_length, forwarded, own_cookie, passing
 from gateway.policy.target import ANYTHING, origin_form, readings
 
@@ -63,7 +63,8 @@ class Known:
     passed: Passed | None = None  # on a sensitive route, the last time
 
 
-class Passed(NamedTuple):
+@fact
+class Passed:
     """A request that may pass: true of the same one in the same second, while the store has the same version."""
 
     version: object
@@ -76,7 +77,8 @@ class Passed(NamedTuple):
     line: Line | None  # for the audit log, where there is a route
 
 
-class Lane(NamedTuple):
+@fact
+class Lane:
     """A request that goes to the app by `wire`, which is reserved for it. `start` is its head, without the framing."""
 
     known: Known

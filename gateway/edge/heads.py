@@ -11,7 +11,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Generic, NamedTuple, Protocol, TypeVar
+from typing import Generic, Protocol, TypeVar
 
 from gateway.edge.cache import Cache
 from gateway.policy.headers import Field
@@ -35,14 +35,6 @@ class Said(Protocol):
 S = TypeVar("S", bound=Said)
 
 
-class Whole(NamedTuple, Generic[S]):
-    """A request that came in one piece."""
-
-    said: S
-    target: bytes
-    body: bytes
-
-
 class Heads(Generic[S]):
     """For one configuration."""
 
@@ -55,14 +47,14 @@ class Heads(Generic[S]):
         if len(fields) <= LONG and len(body) == said.length and _asked(line) == (said.method, target):
             self._said.put(fields, said)
 
-    def recall(self, data: bytes, peer: str) -> Whole[S] | None:
-        """What `data` says, if it is one request with fields that were learnt from that peer."""
+    def recall(self, data: bytes, peer: str) -> tuple[S, bytes, bytes] | None:
+        """What `data` says, its target and body, if it is one request with fields that were learnt from that peer."""
         line, fields, body = _split(data)
         said = self._said.get(fields)
         if said is None or len(body) != said.length or peer != said.peer:
             return None
         method, target = _asked(line)
-        return Whole(said, target, body) if method == said.method else None
+        return (said, target, body) if method == said.method else None
 
 
 @dataclass(slots=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import time
-from typing import Any, cast
+from typing import Any
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
@@ -25,6 +25,9 @@ class ExpressProtocol(HttpProtocol):
     """Takes the lane where there is one; for everything else it is an HttpProtocol."""
 
     __slots__ = ("_asked", "_begun", "_due", "_known", "_riding", "_said")
+    app: Any  # a Gateway
+    cycle: Any  # a Ride or a Cycle too
+    _running: Any
 
     def __init__(self, *given: Any, **named: Any) -> None:
         super().__init__(*given, **named)
@@ -108,21 +111,22 @@ class ExpressProtocol(HttpProtocol):
 
     def _at_once(self, data: bytes) -> bool:
         """A request that came whole, with a head that was parsed before, need not be parsed again."""
-        express: Express = cast(Any, self.app).express
-        whole, limits = express.heads.recall(data, self.client[0] if self.client else ""), self.server_state.limits
-        if whole is None or len(whole.target) > limits.target:
+        express: Express = self.app.express
+        found = express.heads.recall(data, self.client[0] if self.client else "")
+        if found is None or len(found[1]) > self.server_state.limits.target:
             return False
-        lane = express.lane(whole.said, whole.target, time.time())  # noqa: TID251
-        if isinstance(lane, Taken) and lane.empty and whole.said.method == b"GET":
+        known, target, body = found
+        lane = express.lane(known, target, time.time())  # noqa: TID251
+        if isinstance(lane, Lane):
             self._heard = self.loop.time()
-            self._answer(lane, whole.said, reading=False)
+            self._board(lane, reading=False).go(body)
             return True
-        if not isinstance(lane, Lane):
-            self._asked, self._taken = True, lane
-            return False
-        self._heard = self.loop.time()
-        self._board(lane, reading=False).go(whole.body)
-        return True
+        if lane is not None and lane.empty and known.method == b"GET":
+            self._heard = self.loop.time()
+            self._answer(lane, known, reading=False)
+            return True
+        self._asked, self._taken = True, lane
+        return False
 
     def _lane(self) -> Lane | Taken | None:
         if self._unfinished or self.pipeline or self._refusal is not None or self.expect_100_continue:
@@ -130,7 +134,7 @@ class ExpressProtocol(HttpProtocol):
         parser, worker = self.parser, self.server_state
         if worker.draining or parser.should_upgrade() or parser.get_http_version() != "1.1" or not self._fits():
             return None
-        express: Express = cast(Any, self.app).express
+        express: Express = self.app.express
         method, now, known = parser.get_method(), time.time(), self._known  # noqa: TID251
         if known is None or known.headers != self.headers or known.method != method or known.express is not express:
             keep_alive = parser.should_keep_alive()
@@ -150,7 +154,7 @@ class ExpressProtocol(HttpProtocol):
     def _board(self, lane: Lane, *, reading: bool) -> Ride:
         ride = Ride(self, lane)
         self._asks, self._reading = False, reading
-        self.cycle = self._running = cast(RequestResponseCycle, ride)
+        self.cycle = self._running = ride
         self._riding = ride
         if self.scope is None:
             self.scope = ASKED
@@ -159,7 +163,7 @@ class ExpressProtocol(HttpProtocol):
     def _answer(self, taken: Taken, known: Known, *, reading: bool) -> None:
         cycle = Cycle(self, keep_alive=known.keep_alive)
         self._asks, self._reading = False, reading
-        self.cycle = self._running = cast(RequestResponseCycle, cycle)
+        self.cycle = self._running = cycle
         if self.scope is None:
             self.scope = ASKED
         task = self.loop.create_task(known.express.challenge(taken, cycle))
@@ -182,7 +186,7 @@ class ExpressProtocol(HttpProtocol):
         return self.server_state.default_headers
 
     def hold(self, ride: Ride, on: bool) -> None:
-        if self.cycle is cast(object, ride):
+        if self.cycle is ride:
             (self.flow.pause_reading if on else self.flow.resume_reading)()
 
     def arrived(self, ride: Ride) -> None:
@@ -196,7 +200,7 @@ class ExpressProtocol(HttpProtocol):
     def failed(self, ride: Ride, error: UpstreamError) -> None:
         """By the reference: an ASGI app has more to say than the lane."""
         self._riding = None
-        known, newest = ride.lane.known, self.cycle is cast(object, ride)
+        known, newest = ride.lane.known, self.cycle is ride
         scope: Any = {
             "type": "http",
             "asgi": {"version": self.asgi_version, "spec_version": "2.3"},

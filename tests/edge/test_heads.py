@@ -127,8 +127,9 @@ def test_a_request_that_is_recalled_is_what_the_parser_says_it_is(seed: int) -> 
         if whole is not None:
             recalled += 1
             assert parsed.one and parsed.version == "1.1"
-            assert (whole.said.method, whole.target, whole.body) == (parsed.method, parsed.url, parsed.body)
-            assert whole.said.headers == parsed.headers
+            said, target, body = whole
+            assert (said.method, target, body) == (parsed.method, parsed.url, parsed.body)
+            assert said.headers == parsed.headers
         elif parsed.one and parsed.version == "1.1":
             try:
                 said = Said(parsed.method, parsed.headers)
