@@ -148,8 +148,13 @@ def _opening(event: Event, reason: Reason, app: str, routes: tuple[str, ...]) ->
 
 
 def _rfc3339(now: float) -> str:
-    seconds, rest = divmod(round(now * 1e6), 1_000_000)
-    return f"{_second(seconds)}.{rest // 1000:03d}Z"
+    return _millisecond(round(now * 1e6) // 1000)
+
+
+@lru_cache(4)
+def _millisecond(milliseconds: int) -> str:
+    seconds, rest = divmod(milliseconds, 1000)
+    return f"{_second(seconds)}.{rest:03d}Z"
 
 
 @lru_cache(4)
