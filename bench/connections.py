@@ -1,4 +1,7 @@
-"""Whether a request costs the same, however many connections there are; nginx with as many says what is usual.
+"""Whether a request costs the same, however many connections there are.
+
+At one connection every request wakes a proxy up twice, and with many the kernel's own state leaves the caches: nothing
+costs the same there, nginx neither. So what counts is how much more than nginx, with as many, ours costs.
 
 Each connection is opened in the round, so a round is long enough for that not to count.
 """
@@ -19,21 +22,18 @@ def section(lab: Lab) -> list[Row]:
     ours = [lab.ours(_name(count), PATH, connections=count, seconds=seconds) for count in COUNTS]
     theirs = [_nginx(lab, count, seconds) for count in COUNTS]
     rounds([entrant for pair in zip(ours, theirs, strict=True) for entrant in pair], min(ROUNDS, lab.rounds))
-    least, most = _ends(ours)
-    fewest, usual = ours[0], _ends(ours[1:])
-    their_least, their_most = _ends(theirs)
+    found = [beside(our.name, our.cost, their.cost, "nginx") for our, their in zip(ours, theirs, strict=True)]
+    least, *_, most = sorted((row.ratio or 0.0, row.name) for row in found)
     return [
-        *(beside(our.name, our.cost, their.cost, "nginx") for our, their in zip(ours, theirs, strict=True)),
-        beside(f"most ({most.name})", most.cost, least.cost, f"least ({least.name})", most=1.5),
-        beside(f"without {fewest.name}", usual[1].cost, usual[0].cost, "least"),
-        beside(f"nginx, most ({their_most.name})", their_most.cost, their_least.cost, "least"),
+        *found,
+        beside(f"most ({most[1]})", most[0], least[0], f"least ({least[1]})", most=1.5, unit="× nginx"),
+        *(_span(whose, entrants) for whose, entrants in (("gateway", ours), ("nginx", theirs))),
     ]
 
 
-def _ends(entrants: list[Entrant]) -> tuple[Entrant, Entrant]:
-    """The cheapest and the dearest."""
+def _span(whose: str, entrants: list[Entrant]) -> Row:
     least, *_, most = sorted(entrants, key=lambda each: each.cost)
-    return least, most
+    return beside(f"{whose} by itself, most ({most.name})", most.cost, least.cost, f"least ({least.name})")
 
 
 def _name(count: int) -> str:
