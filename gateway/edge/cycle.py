@@ -19,6 +19,23 @@ BROKEN: tuple[Field, ...] = (
 )
 
 
+class Done:
+    """The cycle of a connection that nothing is under way on. It holds nothing, so that what was under way is free."""
+
+    waiting_for_100_continue = disconnected = False
+    response_started = response_complete = keep_alive = True
+
+    @property
+    def message_event(self) -> Done:
+        return self
+
+    def set(self) -> None:
+        """Nobody waits."""
+
+
+DONE = Done()
+
+
 class Client(Protocol):
     """The connection that it goes to."""
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
-from gateway.edge.cycle import Cycle
+from gateway.edge.cycle import DONE, Cycle
 from gateway.edge.express import Express, Known, Lane
 from gateway.edge.gatekeeper import Taken
 from gateway.edge.ride import Ride
@@ -26,7 +26,7 @@ class ExpressProtocol(HttpProtocol):
 
     __slots__ = ("_asked", "_begun", "_due", "_known", "_riding", "_said")
     app: Any  # a Gateway
-    cycle: Any  # a Ride or a Cycle too
+    cycle: Any  # a Ride, a Cycle or DONE too
     _running: Any
 
     def __init__(self, *given: Any, **named: Any) -> None:
@@ -173,6 +173,8 @@ class ExpressProtocol(HttpProtocol):
     def answered(self, cycle: Cycle | Ride) -> None:
         if not cycle.keep_alive:
             self.transport.close()
+        if self.cycle is cycle and not self._reading:
+            self.cycle = self._running = DONE
         self.on_response_complete()
 
     # what the ride calls
