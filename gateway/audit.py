@@ -19,9 +19,9 @@ from contextlib import suppress
 from datetime import UTC, datetime
 from functools import lru_cache
 from json.encoder import encode_basestring_ascii as quoted
-from typing import BinaryIO, Literal, NamedTuple
+from typing import BinaryIO, Literal
 
-from gateway.policy.facts import Reason
+from gateway.policy.facts import Reason, fact
 
 Event = Literal["decision", "sign-in", "sign-out", "confirm", "credential", "session", "resume"]
 
@@ -32,7 +32,8 @@ ONE_PIECE = 4096
 """Bytes that a pipe takes whole, so that lines of several workers do not mix (pipe(7), PIPE_BUF)."""
 
 
-class Line(NamedTuple):
+@fact
+class Line:
     """All of it but when it was, and the id of the request, which stands between the two."""
 
     start: str

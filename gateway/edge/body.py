@@ -19,6 +19,8 @@ class Body:
     a body that came at once, or none, costs no timer.
     """
 
+    __slots__ = ("_begun", "_more", "_read", "_receive", "_replayed", "_size", "_until", "_within")
+
     def __init__(self, receive: Receive, within: float | None = None) -> None:
         self._receive = receive
         self._within = within

@@ -53,17 +53,21 @@ class Client(Protocol):
 class Cycle:
     """To a GET. `set` is called when the client is gone."""
 
+    __slots__ = (
+        *("_client", "_gone", "_headers", "_status", "disconnected", "keep_alive"),
+        *("response_complete", "response_started"),
+    )
     waiting_for_100_continue = False
-    disconnected = False
-    response_started = False
-    response_complete = False
-    _status = 0
-    _headers: Sequence[Field] = ()
-    _gone: asyncio.Event | None = None
 
     def __init__(self, client: Client, *, keep_alive: bool) -> None:
         self.keep_alive = keep_alive
+        self.disconnected = False
+        self.response_started = False
+        self.response_complete = False
         self._client = client
+        self._status = 0
+        self._headers: Sequence[Field] = ()
+        self._gone: asyncio.Event | None = None
 
     @property
     def message_event(self) -> Cycle:

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 from gateway.edge.answers import Fields, Send
 from gateway.edge.body import Body, Receive
@@ -34,7 +34,7 @@ from gateway.flows.sessions import Found
 from gateway.flows.stepup import GRANT
 from gateway.metrics.counts import Counts
 from gateway.policy.decision import decide
-from gateway.policy.facts import AuthEvent, Challenge, Decision, Forward, Reason, Refuse, Request
+from gateway.policy.facts import AuthEvent, Challenge, Decision, Forward, Reason, Refuse, Request, fact
 from gateway.policy.headers import own_cookie
 from gateway.policy.holdable import Sender, reads, sender
 from gateway.policy.routes import NONE, Match
@@ -45,7 +45,8 @@ ACCOUNT = b"/.gateway/account"
 STATIC = b"/.gateway/static/"
 
 
-class Place(NamedTuple):
+@fact
+class Place:
     """What a request is on: the readings of its path, the routes they are in, and whether one is a hosted page."""
 
     readings: frozenset[str]
@@ -60,7 +61,8 @@ def where(gate: Gate, request: Request) -> Place:
     return Place(seen, gate.table.match(request, seen), ours)
 
 
-class Taken(NamedTuple):
+@fact
+class Taken:
     """What was found out about a request on its way here, from the store too, and decided: nobody looks twice.
 
     A session that is alive, of an app without a login of its own; no ticket, no hosted page, and no route that wants a

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from gateway.policy.facts import fact
 
 
-class Timeouts(NamedTuple):
+@fact
+class Timeouts:
     """In seconds."""
 
     connect: float = 5.0

@@ -9,12 +9,11 @@ import re
 import secrets
 from collections.abc import Iterable
 from dataclasses import replace
-from typing import NamedTuple
 
 from gateway.config.settings import SessionLife
 from gateway.errors import StoreError
 from gateway.policy.decision import ran_out
-from gateway.policy.facts import AuthEvent, Session
+from gateway.policy.facts import AuthEvent, Session, fact
 from gateway.stores.base import State
 
 TOKEN = re.compile(rb"[A-Za-z0-9_-]{43}")
@@ -22,7 +21,8 @@ REMEMBERED = 7 * 86400
 """Seconds an expired session is still recognised, so that what its owner sends is kept while they sign in again."""
 
 
-class Found(NamedTuple):
+@fact
+class Found:
     """`key` is the hash of the id that found it; `alive` is False when the session ran out."""
 
     session: Session

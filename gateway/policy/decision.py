@@ -7,9 +7,8 @@ is as old as its oldest member. Every route that matches must be satisfied: ther
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import NamedTuple
 
-from gateway.policy.facts import AuthEvent, Challenge, Decision, Forward, Reason, Requirement, Route, Session
+from gateway.policy.facts import AuthEvent, Challenge, Decision, Forward, Reason, Requirement, Route, Session, fact
 
 SKEW = 5
 """Seconds an event may lie in the future (two machines' clocks); beyond that the clock is odd and the event void."""
@@ -18,7 +17,8 @@ OWN_AGE = 60
 """Seconds a proof given for one action alone stays good for it where `max_age` is 0."""
 
 
-class Assessment(NamedTuple):
+@fact
+class Assessment:
     """FRESH with the auth_time that satisfied, or STALE or WEAK with the newest that did not (None: never)."""
 
     reason: Reason

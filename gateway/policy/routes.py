@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from functools import lru_cache
 from typing import NamedTuple
 
-from gateway.policy.facts import Request, Route
+from gateway.policy.facts import Request, Route, fact
 from gateway.policy.fields import Said, allows, hear, hear_out, holds
 from gateway.policy.patterns import PathSet, Tree, by_suffix, compile, covers, spellings
 from gateway.policy.target import ANYTHING
@@ -22,7 +22,8 @@ _FOREIGN = re.compile(r"^:|[()<>]|\$$")
 BODY = frozenset({"form", "json"})
 
 
-class Match(NamedTuple):
+@fact
+class Match:
     """Both in the table's order. `undecided` are those that depend on the body; `settle` decides them."""
 
     routes: tuple[Route, ...]

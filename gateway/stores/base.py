@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
-from gateway.policy.facts import Confirmation, Session
+from gateway.policy.facts import Confirmation, Session, fact
 
 SUPERSEDED_GRACE = 10
 """Seconds that the id before the last authentication still finds its session, marked superseded (law 6)."""
@@ -47,7 +47,8 @@ class SessionStore(Protocol):
         ...
 
 
-class HoldLimits(NamedTuple):
+@fact
+class HoldLimits:
     """Quotas: of confirmations a session may have open, and of held requests, in requests and bytes of sealed body."""
 
     pending: int = 200

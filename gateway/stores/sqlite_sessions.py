@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
-
 from gateway.policy.facts import Session
 from gateway.sqlite.database import Database, Value
 from gateway.stores.base import SUPERSEDED_GRACE
@@ -111,7 +109,6 @@ def _columns(session: Session) -> tuple[Value, ...]:
     )
 
 
-@lru_cache(1024)  # of rows as they were read just now: equal ones are the same session
 def _session(
     ref: str,
     app: str,

@@ -167,7 +167,7 @@ def test_a_challenge_that_was_found_out_is_answered_though_another_configuration
         seen.append(message)
 
     for gate in (taken.gate, replace(taken.gate)):
-        scope = {"type": "http", "extensions": {"gateway.taken": taken._replace(gate=gate)}}
+        scope = {"type": "http", "extensions": {"gateway.taken": replace(taken, gate=gate)}}
         asyncio.run(front.assembly.gatekeeper(scope, nothing, send))
     assert [message["status"] for message in seen if "status" in message] == [403, 403]  # there is no such person
     assert all(not message.get("more_body") for message in seen)

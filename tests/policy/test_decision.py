@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.policy.decision import assess, decide, judge, missing, ran_out
+from gateway.policy.decision import Assessment, assess, decide, judge, missing, ran_out
 from gateway.policy.facts import AuthEvent, Challenge, Forward, Reason, Requirement, Route, Session
 
 NOW = 1_000_000
@@ -49,7 +49,7 @@ def route(name: str = "r", verify=(PASSWORD,), max_age: int = 300, once: bool = 
 )
 def test_a_combination_is_as_old_as_its_oldest_member(verify, max_age, shown, reason, age) -> None:
     found = assess(Requirement(tuple(verify), max_age), events(*shown), NOW)
-    assert found == (reason, None if age is None else NOW - age)
+    assert found == Assessment(reason, None if age is None else NOW - age)
 
 
 def test_an_open_request_tells_the_latest_auth_time() -> None:
