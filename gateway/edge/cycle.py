@@ -22,6 +22,7 @@ BROKEN: tuple[Field, ...] = (
 class Done:
     """The cycle of a connection that nothing is under way on. It holds nothing, so that what was under way is free."""
 
+    __slots__ = ()  # one for all connections: nothing can be set
     waiting_for_100_continue = disconnected = False
     response_started = response_complete = keep_alive = True
 
