@@ -8,7 +8,7 @@ from bench.heads import uploading
 from bench.lab import Lab, worker
 from bench.measure import Peak, rss
 from bench.nginx import MEBIBYTE
-from bench.rows import Entrant, Row, beside, rounds
+from bench.rows import Entrant, Row, against, beside, rounds
 
 CONNECTIONS = 16
 FLAT = 1.1
@@ -33,9 +33,9 @@ def section(lab: Lab) -> list[Row]:
     _came_through(down, up, lab.sink)
     return [
         Row(down[0].name, down[0].cost),
-        beside(down[1].name, down[1].cost, down[0].cost, "nginx", most=1.2),
+        against(down[1], down[0], "nginx", most=1.2),
         Row(up[0].name, up[0].cost),
-        beside(up[1].name, up[1].cost, up[0].cost, "nginx", most=1.2),
+        against(up[1], up[0], "nginx", most=1.2),
         Row("RSS of the worker before", before, "MiB"),
         beside("RSS of the worker, peak meanwhile", peak.mebibytes, before, "before", most=FLAT, unit="MiB"),
     ]

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from bench.lab import Lab
 from bench.ordinary import PATH
-from bench.rows import Entrant, Row, beside, rounds
+from bench.rows import Entrant, Row, against, beside, rounds
 
 COUNTS = (1, 16, 64, 256, 1000)
 ROUNDS = 3
@@ -22,7 +22,7 @@ def section(lab: Lab) -> list[Row]:
     ours = [lab.ours(_name(count), PATH, connections=count, seconds=seconds) for count in COUNTS]
     theirs = [_nginx(lab, count, seconds) for count in COUNTS]
     rounds([entrant for pair in zip(ours, theirs, strict=True) for entrant in pair], min(ROUNDS, lab.rounds))
-    found = [beside(our.name, our.cost, their.cost, "nginx") for our, their in zip(ours, theirs, strict=True)]
+    found = [against(our, their, "nginx") for our, their in zip(ours, theirs, strict=True)]
     least, *_, most = sorted((row.ratio or 0.0, row.name) for row in found)
     return [
         *found,

@@ -7,7 +7,7 @@ import time
 
 from bench.lab import Lab, Served, routes
 from bench.ordinary import PATH
-from bench.rows import Row, beside, rounds
+from bench.rows import Row, against, rounds
 from gateway.assembly import open_state
 from gateway.flows.binding import Binding
 from gateway.flows.sessions import Sessions
@@ -38,7 +38,7 @@ def section(lab: Lab) -> list[Row]:
             lab.entrant("own login, sensitive route, fresh", f"{served.url}/things/0/1", roots, known),
         ]
         rounds([plain, *ours], lab.rounds)
-    return [Row(plain.name, plain.cost), *(beside(each.name, each.cost, plain.cost, "nginx") for each in ours)]
+    return [Row(plain.name, plain.cost), *(against(each, plain, "nginx") for each in ours)]
 
 
 async def _bound(served: Served) -> str:

@@ -8,7 +8,7 @@ from bench import peers
 from bench.heads import browsers, rotating
 from bench.lab import Lab
 from bench.peers import Peer
-from bench.rows import Entrant, Row, absent, beside, rounds
+from bench.rows import Entrant, Row, absent, against, rounds
 
 PATH = "/notes/1"
 FEW, MANY = 7, 2501
@@ -36,15 +36,15 @@ def section(lab: Lab) -> list[Row]:
     bars += [(each, limit, name) for name, limit in LIMITS.items() if (each := measured.get(name))]
     return [
         Row(plain.name, plain.cost),
-        beside(yes.name, yes.cost, plain.cost, "nginx"),
-        beside(asks.name, asks.cost, plain.cost, "nginx"),
-        *(beside(name, each.cost, plain.cost, "nginx") for name, each in measured.items()),
+        against(yes, plain, "nginx"),
+        against(asks, plain, "nginx"),
+        *(against(each, plain, "nginx", name=name) for name, each in measured.items()),
         *(absent(name, peer) for name, peer in others.items() if isinstance(peer, str)),
         absent("Envoy ext_authz", ENVOY),
-        beside(public.name, public.cost, plain.cost, "nginx"),
-        *(beside(ours.name, ours.cost, each.cost, of, most=most) for each, most, of in bars),
+        against(public, plain, "nginx"),
+        *(against(ours, each, of, most=most) for each, most, of in bars),
         Row(heads[0].name, heads[0].cost),
-        *(beside(each.name, each.cost, heads[0].cost, "nginx with such heads") for each in heads[1:]),
+        *(against(each, heads[0], "nginx with such heads") for each in heads[1:]),
     ]
 
 

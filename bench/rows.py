@@ -59,6 +59,13 @@ class Entrant:
         return statistics.median(map(of, self.loads))
 
 
+def against(ours: Entrant, theirs: Entrant, of: str, *, most: float | None = None, name: str = "") -> Row:
+    """Beside somebody who took part in the same rounds: the median of what each round says."""
+    pairs = zip(ours.loads, theirs.loads, strict=True)
+    ratio = statistics.median(our.microseconds / their.microseconds for our, their in pairs)
+    return beside(name or ours.name, ours.cost, ours.cost / ratio, of, most=most)
+
+
 def rounds(entrants: Sequence[Entrant], times: int) -> None:
     """In turn, each in every round, after one that does not count: the machine's mood is then the same for all."""
     for number in range(times + 1):

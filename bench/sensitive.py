@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bench.lab import Lab
 from bench.ordinary import PATH
-from bench.rows import Row, beside, rounds
+from bench.rows import Row, against, rounds
 
 
 def section(lab: Lab) -> list[Row]:
@@ -13,5 +13,5 @@ def section(lab: Lab) -> list[Row]:
     rounds([ordinary, sensitive], lab.rounds)
     return [
         Row(ordinary.name, ordinary.cost),
-        beside(sensitive.name, sensitive.cost, ordinary.cost, "ordinary", most=1.3),
+        against(sensitive, ordinary, "ordinary", most=1.3),
     ]

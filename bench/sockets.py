@@ -8,7 +8,7 @@ from contextlib import ExitStack, contextmanager
 
 from bench.lab import CONNECTIONS, LOAD_CORE, Lab, routes
 from bench.measure import Load, cpu
-from bench.rows import Entrant, Row, beside, rounds
+from bench.rows import Entrant, Row, against, rounds
 from bench.talking import Talk, handshake
 from tests.support.processes import free_port, running
 
@@ -28,7 +28,7 @@ def section(lab: Lab) -> list[Row]:
         rounds([through_nginx, through_us], lab.rounds)
     return [
         Row(f"{through_nginx.name}, a message there and back", through_nginx.cost),
-        beside(f"{through_us.name}, the same", through_us.cost, through_nginx.cost, "nginx", most=1.3),
+        against(through_us, through_nginx, "nginx", most=1.3, name=f"{through_us.name}, the same"),
     ]
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bench.lab import Lab, routes
 from bench.ordinary import PATH
-from bench.rows import Row, beside, rounds
+from bench.rows import Row, against, rounds
 from tests.support.redis_servers import valkey
 
 
@@ -19,7 +19,7 @@ def section(lab: Lab) -> list[Row]:
     (ordinary, far), (sensitive, farther) = pairs
     return [
         Row(ordinary.name, ordinary.cost),
-        beside(far.name, far.cost, ordinary.cost, "SQLite", most=1.25),
+        against(far, ordinary, "SQLite", most=1.25),
         Row(sensitive.name, sensitive.cost),
-        beside(farther.name, farther.cost, sensitive.cost, "SQLite"),
+        against(farther, sensitive, "SQLite"),
     ]

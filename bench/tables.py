@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bench.lab import Lab, routes
 from bench.ordinary import PATH
-from bench.rows import Row, beside, rounds
+from bench.rows import Row, against, rounds
 
 FEW, MANY = 10, 10_000
 
@@ -20,6 +20,6 @@ def section(lab: Lab) -> list[Row]:
     for small, large in pairs:
         rows += [
             Row(small.name, small.cost),
-            beside(large.name, large.cost, small.cost, f"with {FEW}", most=1.1),
+            against(large, small, f"with {FEW}", most=1.1),
         ]
     return rows

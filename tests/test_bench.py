@@ -12,7 +12,7 @@ from bench import run, sockets
 from bench.heads import browsers, rotating
 from bench.lab import Lab
 from bench.measure import Load, cpu, family, read
-from bench.rows import Entrant, Row, absent, at_least, at_most, bars, beside, rounds
+from bench.rows import Entrant, Row, absent, against, at_least, at_most, bars, beside, rounds
 
 WRK = """\
 Running 1s test @ http://127.0.0.1:1/
@@ -72,6 +72,15 @@ def test_the_last_table_has_every_bar_and_counts_those_that_are_met() -> None:
     assert [line.split()[:2] for line in lines] == [["one", "ours"], ["one", "memory"]]
     assert [line.rpartition("  ")[2].strip() for line in lines] == ["met", "NOT MET"]
     assert count.strip() == "1 of 2 bars are met"
+
+
+def test_a_ratio_is_that_of_the_same_rounds_whatever_the_machine_does_meanwhile() -> None:
+    moods = (1.0, 3.0, 1.5)
+    theirs = Entrant("theirs", lambda: Load(1, 0, 1), [Load(1, 10 * mood, 1) for mood in moods])
+    ours = Entrant("ours", lambda: Load(1, 0, 1), [Load(1, 20 * mood + 1, 1) for mood in moods])
+    row = against(ours, theirs, "theirs", most=2.1)
+    assert (row.name, row.value, row.met) == ("ours", 31, True)
+    assert row.ratio == pytest.approx(31 / 15)
 
 
 def test_rounds_are_interleaved_and_the_first_does_not_count() -> None:
