@@ -58,8 +58,7 @@ class Writer:
         loop = asyncio.get_running_loop()
         write = _Write(work, time.monotonic() + files.PATIENCE, loop.create_future())
         self._waiting.append(write)
-        if len(self._waiting) == 1:
-            loop.call_soon(self._wake)  # after this turn, in which others may write too
+        loop.call_soon(self._wake)  # after this turn, in which others may write too
         result: T = await write.told
         return result
 
