@@ -18,7 +18,7 @@ ROTATING = """
 local heads = {{ {heads} }}
 local requests, number = {{}}, 0
 function init(args)
-    for each, head in ipairs(heads) do requests[each] = wrk.format("GET", head.path, head.headers) end
+    for each, head in ipairs(heads) do requests[each] = wrk.format({method}, head.path, head.headers, {body}) end
 end
 function request()
     number = number % #requests + 1
@@ -33,9 +33,13 @@ Head = tuple[str, Mapping[str, str]]
 """A path and header fields."""
 
 
-def rotating(file: Path, heads: Sequence[Head]) -> Path:
-    """One after the other, over all connections: with an odd number of them each connection sends all."""
-    file.write_text(ROTATING.format(heads=",\n".join(map(_lua, heads))))
+def rotating(file: Path, heads: Sequence[Head], form: str | None = None) -> Path:
+    """One after the other, over all connections: with an odd number of them each connection sends all.
+
+    They are POSTs of that form, if there is one.
+    """
+    method, body = ('"GET"', "nil") if form is None else ('"POST"', json.dumps(form))
+    file.write_text(ROTATING.format(heads=",\n".join(map(_lua, heads)), method=method, body=body))
     return file
 
 

@@ -1,4 +1,4 @@
-"""An answer that the gateway gives itself, to a request without a body: what uvicorn's cycle is, without its checks.
+"""An answer that the gateway gives itself, to a request that came whole: what uvicorn's cycle is, without its checks.
 
 Whoever answers does so at once and whole, with a Content-Length.
 """
@@ -52,7 +52,7 @@ class Client(Protocol):
 
 
 class Cycle:
-    """To a GET. `set` is called when the client is gone."""
+    """To anything but a HEAD. `set` is called when the client is gone."""
 
     __slots__ = (
         *("_client", "_gone", "_headers", "_status", "disconnected", "keep_alive"),
@@ -92,7 +92,7 @@ class Cycle:
             await self.send({"body": b"Internal Server Error", "type": "http.response.body"})
 
     async def receive(self) -> Any:
-        """There is no body to come."""
+        """There is no more to come."""
         self._gone = asyncio.Event()
         if not self.disconnected:
             await self._gone.wait()

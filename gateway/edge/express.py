@@ -165,11 +165,11 @@ class Express:
         gate.counts.open += 1
         return _lane(known, wire, target, id, now, known.who, ())
 
-    async def challenge(self, taken: Taken, cycle: Cycle) -> None:
-        """Answer it by that cycle, which is all there is of the request."""
+    async def challenge(self, taken: Taken, cycle: Cycle, body: bytes) -> None:
+        """Answer it by that cycle. `body` is all there is of it."""
         self.under_way += 1
         try:
-            await cycle.run(self._gatekeeper.challenged(taken, cycle.receive, cycle.send))
+            await cycle.run(self._gatekeeper.challenged(taken, cycle.receive, cycle.send, body))
         finally:
             self.under_way -= 1
 
@@ -222,7 +222,7 @@ def _passed(known: Known, request: Request, version: object) -> Passed | Taken |
         return None
     decision = decide(place.match.routes, found.session, second)
     if isinstance(decision, Challenge):
-        return None if alone(decision) else Taken(gate, request, found, decision, known.length == 0)
+        return None if alone(decision) else Taken(gate, request, found, decision)
     if not isinstance(decision, Forward) or not passable(gate, request, decision):
         return None
     more, line = audited(decision), None

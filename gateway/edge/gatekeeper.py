@@ -73,7 +73,6 @@ class Taken:
     request: Request
     found: Found
     decision: Challenge
-    empty: bool  # it has no body
 
 
 class Gatekeeper:
@@ -116,12 +115,12 @@ class Gatekeeper:
                 self._counts.decided("", (), status_of(error)[1])
             await fail(scope["type"], gate, request, error, send)
 
-    async def challenged(self, taken: Taken, receive: Receive, send: Send) -> None:
-        """A challenge stays one, whatever was configured since it was found out."""
+    async def challenged(self, taken: Taken, receive: Receive, send: Send, whole: bytes | None = None) -> None:
+        """A challenge stays one, whatever was configured since it was found out. `whole` is a body that is here."""
         gate, request, found = taken.gate, taken.request, taken.found
         try:
             gate.sessions.touch(found.session, int(request.now))
-            body = Body.of(b"", receive) if taken.empty else Body(receive, self._read_within)
+            body = Body(receive, self._read_within) if whole is None else Body.of(whole, receive)
             await challenge(Visit(gate, request, found), taken.decision, body, send)
         except ClientGone:
             return

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import time
-from typing import Any
+from typing import Any, NamedTuple
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
@@ -21,10 +21,18 @@ ASKED: Any = {}
 """In place of a scope, on a connection that something was asked on."""
 
 
+class Gathered(NamedTuple):
+    """A request that is challenged once all of its body is here."""
+
+    taken: Taken
+    known: Known
+    body: list[bytes]
+
+
 class ExpressProtocol(HttpProtocol):
     """Takes the lane where there is one; for everything else it is an HttpProtocol."""
 
-    __slots__ = ("_asked", "_begun", "_due", "_known", "_riding", "_said")
+    __slots__ = ("_asked", "_begun", "_due", "_gathers", "_known", "_riding", "_said")
     app: Any  # a Gateway
     cycle: Any  # a Ride, a Cycle or DONE too
     _running: Any
@@ -37,6 +45,7 @@ class ExpressProtocol(HttpProtocol):
         self._asked = False  # whether the lane was, for all of this piece
         self._due: Ride | None = None  # has something to send when all that came is parsed
         self._riding: Ride | None = None
+        self._gathers: Gathered | None = None  # in this piece
 
     # what the transport and the parser call
 
@@ -48,6 +57,8 @@ class ExpressProtocol(HttpProtocol):
         self._begun, self._said = 0, None
         super().data_received(data)
         self._asked = False
+        if self._gathers is not None:
+            self._leave_to_app(self._gathers)
         due = self._due
         if idle and self._begun == 1 and self._said is not None and due is not None and not self._reading:
             self._said.express.heads.learn(data, self._said, self.url)
@@ -71,9 +82,13 @@ class ExpressProtocol(HttpProtocol):
         if not self._asked:
             self._taken = lane
         taken, said = self._taken, self._said
-        if taken is not None and said is not None and taken.empty and said.method == b"GET":
-            self._answer(taken, said, reading=True)
+        if taken is not None and said is not None and said.method != b"HEAD" and said.length is not None:
+            self._asks, self._reading = False, True
+            self._gathers = Gathered(taken, said, [])
             return
+        self._to_app()
+
+    def _to_app(self) -> None:
         url, headers, expects = self.url, self.headers, self.expect_100_continue
         HttpToolsProtocol.on_message_begin(self)
         self.url, self.expect_100_continue = url, expects
@@ -82,7 +97,9 @@ class ExpressProtocol(HttpProtocol):
 
     def on_body(self, body: bytes) -> None:
         cycle: object = self.cycle
-        if not isinstance(cycle, Ride):
+        if self._gathers is not None:
+            self._gathers.body.append(body)
+        elif not isinstance(cycle, Ride):
             super().on_body(body)
         elif not cycle.response_complete:
             cycle.receive(body)
@@ -90,8 +107,9 @@ class ExpressProtocol(HttpProtocol):
 
     def on_message_complete(self) -> None:
         cycle: object = self.cycle
-        if isinstance(cycle, Cycle):
-            self._reading = False
+        if self._gathers is not None:
+            (taken, known, body), self._gathers = self._gathers, None
+            self._answer(taken, known, b"".join(body))
             return
         if not isinstance(cycle, Ride):
             super().on_message_complete()
@@ -121,9 +139,9 @@ class ExpressProtocol(HttpProtocol):
             self._heard = self.loop.time()
             self._board(lane, reading=False).go(body)
             return True
-        if lane is not None and lane.empty and known.method == b"GET":
+        if lane is not None and known.method != b"HEAD":
             self._heard = self.loop.time()
-            self._answer(lane, known, reading=False)
+            self._answer(lane, known, body)
             return True
         self._asked, self._taken = True, lane
         return False
@@ -160,13 +178,20 @@ class ExpressProtocol(HttpProtocol):
             self.scope = ASKED
         return ride
 
-    def _answer(self, taken: Taken, known: Known, *, reading: bool) -> None:
+    def _leave_to_app(self, gathered: Gathered) -> None:
+        """There is more of the body than came in this piece."""
+        self._gathers = None
+        self._to_app()
+        if gathered.body:
+            super().on_body(b"".join(gathered.body))
+
+    def _answer(self, taken: Taken, known: Known, body: bytes) -> None:
         cycle = Cycle(self, keep_alive=known.keep_alive)
-        self._asks, self._reading = False, reading
+        self._asks = self._reading = False
         self.cycle = self._running = cycle
         if self.scope is None:
             self.scope = ASKED
-        task = self.loop.create_task(known.express.challenge(taken, cycle))
+        task = self.loop.create_task(known.express.challenge(taken, cycle, body))
         task.add_done_callback(self.tasks.discard)
         self.tasks.add(task)
 

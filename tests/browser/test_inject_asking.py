@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 
 import pytest
@@ -124,6 +125,24 @@ def test_a_closed_window_is_a_cancel(page: Page, opened: Lab, first: bool) -> No
     time_passes(page, 10 if first else 3)
     assert came_of(page) == [401, "Unauthorized", False]
     assert opened.paths == []
+
+
+@pytest.mark.parametrize("fields", [{}, {"cross-origin-opener-policy": "same-origin"}], ids=["", "COOP"])
+def test_a_page_that_takes_its_time_to_come_after_a_form_is_waited_for(
+    browser: Browser, opened: Lab, fields: dict[str, str]
+) -> None:
+    def late(route: Route) -> None:
+        time.sleep(4)
+        route.continue_()
+
+    opened.pages["/alone"] = (fields, opened.pages["/"][1])
+    with at_the_lab(browser, opened, path="/alone") as page:
+        popup = asked(page, FETCH, "/saved/1")
+        expect(popup.get_by_label("Password", exact=True)).to_be_visible()
+        popup.route("**/popup.js*", late)
+        confirms(popup)
+        assert came_of(page) == [200, "OK", False]
+        closes(popup)
 
 
 def test_a_window_that_leaves_for_elsewhere_is_a_cancel(page: Page, opened: Lab) -> None:

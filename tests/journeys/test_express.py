@@ -7,15 +7,16 @@ import re
 import socket
 import time
 from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
 
 from tests.edge.servers import Seen, read_request, scripted
 from tests.journeys.ageing import STALE, signed_in
-from tests.journeys.conftest import ROUTES
+from tests.journeys.conftest import ROUTES, holding
 from tests.support.echo import Echo
-from tests.support.processes import Gateway, gateway
+from tests.support.processes import PEOPLE, Gateway, gateway
 from tests.support.raw import Raw
 
 OWN = re.compile(
@@ -100,6 +101,26 @@ CASES: dict[str, bytes | tuple[bytes, ...]] = {
         b"l=",
         b"=a",
     ),
+    "sensitive form, stale, its body by itself": (
+        send(b"/account/email", b"email=a@b.test", OLD + SAME + TYPE + PAGE)[:-14],
+        b"email=a@b.test",
+    ),
+    "sensitive form, stale, in chunks": b"POST /account/email HTTP/1.1\r\n%b%bTransfer-Encoding: chunked\r\n\r\n%b"
+    % (END, OLD + SAME + TYPE + PAGE, CHUNKS),
+    "sensitive form, stale, too large to be kept": send(
+        b"/account/email", b"email=" + b"x" * (2 << 20), OLD + SAME + TYPE + PAGE
+    ),
+    "sensitive call, stale": send(
+        b"/account/email", b"email=a@b.test", OLD + SAME + TYPE + b"Sec-Fetch-Mode: cors\r\n"
+    ),
+    "two sensitive forms at once": send(b"/account/email", b"email=a@b.test", OLD + SAME + TYPE + PAGE).replace(
+        b"Connection: close\r\n", b""
+    )
+    + send(b"/account/email", b"email=c@d.test", OLD + SAME + TYPE + PAGE),
+    "a sensitive form, and then no HTTP": send(b"/account/email", b"email=a@b.test", OLD + SAME + TYPE + PAGE).replace(
+        b"Connection: close\r\n", b""
+    )
+    + b"NONSENSE\r\n\r\n",
     "two sensitive pages at once": get(b"/admin/1", OLD + PAGE).replace(b"Connection: close\r\n", b"")
     + get(b"/admin/2", OLD + PAGE),
     "sensitive form": send(b"/account/email", b"email=a@b.test"),
@@ -195,6 +216,45 @@ def test_the_lane_changes_no_byte(
         reached.append(OWN.sub(b"~", repr(seen).encode()))
     assert told[0] == told[1]
     assert reached[0] == reached[1]
+
+
+FORM = send(b"/account/email?a=%20b", b"email=a%40b.te", OLD + SAME + TYPE + PAGE)
+
+
+def goes_on(gate: Gateway, token: str, app: Echo, pieces: tuple[bytes, ...]) -> None:
+    """It is kept, and sent byte for byte when its owner has confirmed."""
+    said = talk(gate, ("", token), pieces)
+    assert said.startswith(b"HTTP/1.1 303 ")
+    (location,) = re.findall(rb"(?m)^location: ([^\r]+)", said)
+    with holding(gate, token) as alice:
+        alice.get(location.decode())
+        assert "a@b.te" in alice.page.text
+        before = len(app.seen)
+        assert alice.confirm(PEOPLE["alice"]).status_code == 200
+    (seen,) = app.seen[before:]
+    assert (seen.method, seen.target, seen.body) == ("POST", "/account/email?a=%20b", b"email=a%40b.te")
+
+
+@pytest.mark.parametrize("cut", [(), (-14,), (-14, -6), (30, -3)], ids=["whole", "body", "two", "head"])
+def test_a_form_that_is_kept_goes_on_byte_for_byte(
+    cut: tuple[int, ...], app: Echo, twins: tuple[Gateway, Gateway]
+) -> None:
+    pieces = tuple(FORM[start:end] for start, end in pairwise((0, *(at % len(FORM) for at in cut), len(FORM))))
+    for gate in twins:
+        goes_on(gate, signed_in(gate.folder, "alice", ago=STALE), app, pieces)
+
+
+def test_so_does_one_with_a_head_that_passed_while_the_proof_was_fresh(
+    app: Echo, twins: tuple[Gateway, Gateway]
+) -> None:
+    fresh_for, max_age = 3, 300
+    tokens = {gate.port: signed_in(gate.folder, "alice", ago=max_age - fresh_for) for gate in twins}
+    for gate in twins:
+        for _ in range(2):
+            assert talk(gate, ("", tokens[gate.port]), (FORM,)).startswith(b"HTTP/1.1 200 ")
+    time.sleep(fresh_for + 1)
+    for gate in twins:
+        goes_on(gate, tokens[gate.port], app, (FORM,))
 
 
 @pytest.mark.parametrize(

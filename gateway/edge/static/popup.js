@@ -14,7 +14,9 @@ try {
 if (token) {
   const outcome = document.querySelector("[data-outcome]");
   const channel = new BroadcastChannel(CHANNEL);
-  const tell = () => channel.postMessage({ token, say: outcome?.dataset.outcome ?? "here" });
+  const here = outcome?.dataset.outcome ?? "here";
+  let say = here;
+  const tell = () => channel.postMessage({ token, say });
 
   channel.onmessage = ({ data }) => {
     if (data?.token !== token) return;
@@ -27,6 +29,13 @@ if (token) {
     }
     window.close();
   };
+  // While a form is on its way the page may be gone, and the next one not there yet.
+  document.addEventListener("submit", (event) => {
+    if (event.defaultPrevented) return;
+    say = "sent";
+    tell();
+  });
+  window.addEventListener("pageshow", () => (say = here));
   for (const each of document.querySelectorAll("[data-alone]")) each.hidden = true;
   for (const each of document.querySelectorAll("[data-popup]")) each.hidden = false;
   tell();

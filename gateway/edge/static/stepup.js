@@ -92,6 +92,7 @@
     const address = `${url}#${CHANNEL}=${token}`;
     let popup = null;
     let seen = false; // a page of the gateway's is there
+    let sent = false; // and what was typed there is on its way
     let severed = true; // its window says `closed` although it is open, for its pages keep to themselves (COOP)
     let silent = 0;
     let dialog = null; // takes it away
@@ -120,17 +121,17 @@
 
     function look() {
       const closed = popup && popup.closed;
-      if (seen && closed && !severed) end(false);
-      else if (seen || closed) {
-        silent += 1;
-        if (silent > (seen ? 5 : 20)) end(false);
-        else tell("there?");
-      }
+      if (!seen && !closed) return;
+      const gone = seen && closed && !severed; // or severed a moment ago: its page may have spoken before that is known here
+      silent += 1;
+      if (silent > (sent ? (gone ? 20 : 120) : gone ? 2 : seen ? 5 : 20)) end(false);
+      else tell("there?");
     }
 
     channel.onmessage = ({ data }) => {
       if (!data || data.token !== token) return;
       seen = true;
+      sent = data.say === "sent";
       silent = 0;
       severed = !popup || popup.closed;
       if (data.say === "confirmed") end(true);
