@@ -36,6 +36,10 @@ WATCH = "GATEWAY_WATCH"
 METRICS = "GATEWAY_METRICS"
 """And where to leave their numbers; without it nobody asks."""
 
+M_MMAP_THRESHOLD = -3  # malloc.h
+LARGE = 1 << 20
+"""Bytes."""
+
 
 class Gateway:
     """The ASGI app. SIGHUP reads the file again; one that is bad changes nothing.
@@ -170,10 +174,14 @@ class Gateway:
 
 
 def _give_back() -> None:
-    """Memory that starting took and serving does not need, to the system; with GNU's C library (malloc_trim(3))."""
-    trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
-    if trim is not None:
-        trim(0)
+    """Memory that starting took and serving does not need, to the system; and from now on whatever is large, at once.
+
+    With GNU's C library (malloc_trim(3), mallopt(3)), which else would keep more the more was freed.
+    """
+    libc = ctypes.CDLL(None)
+    if hasattr(libc, "malloc_trim") and hasattr(libc, "mallopt"):
+        libc.mallopt(M_MMAP_THRESHOLD, LARGE)
+        libc.malloc_trim(0)
 
 
 def _clock() -> float:

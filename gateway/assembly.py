@@ -45,8 +45,9 @@ from gateway.stores.base import HoldLimits, State
 from gateway.timing import Timed, untimed
 from gateway.verifiers.app_password import AppPassword
 from gateway.verifiers.base import Site, Verifier
+from gateway.verifiers.hasher import Hasher
 from gateway.verifiers.passkey import PasskeyVerifier
-from gateway.verifiers.password import Hasher, PasswordVerifier
+from gateway.verifiers.password import PasswordVerifier
 from gateway.verifiers.totp import TotpVerifier
 
 if TYPE_CHECKING:
@@ -234,6 +235,8 @@ class Assembly:
             await self.state.life.close()
         if all(other.directory is not self.directory for other in others):
             await self.directory.life.close()
+        if all(other._password is not self._password for other in others):
+            self._password.close()
 
 
 def _password(limits: Limits, before: Assembly | None) -> PasswordVerifier:

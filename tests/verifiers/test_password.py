@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
-import threading
-import time
 from collections.abc import Callable, Coroutine
 from typing import Any
 
@@ -16,8 +13,7 @@ from gateway.errors import Busy
 from gateway.policy.credentials import Credentials, Password
 from gateway.policy.facts import AuthEvent
 from gateway.verifiers.base import Rehash, Site, Verified
-from gateway.verifiers.password import LONGEST, NICENESS, Hasher, PasswordVerifier
-from tests.support.cost import cost
+from gateway.verifiers.password import LONGEST, PasswordVerifier
 
 SITE = Site("notes.example.com", "Notes", "https://notes.example.com")
 NOW = 1_800_000_000
@@ -112,38 +108,6 @@ def test_an_older_hash_is_replaced_once_the_password_is_known(
     assert check(verifier, having(verified.spend.new)) == Verified(AuthEvent("password", NOW, ("pwd",)), "")
 
 
-def test_who_does_not_exist_takes_as_long_as_who_mistyped(verifier: PasswordVerifier, alice: Credentials) -> None:
-    check(verifier, NOBODY)
-
-    def seconds(who: Credentials) -> float:
-        return cost(lambda: check(verifier, who, "wrong"), clock=time.process_time)  # hashed in a thread of its own
-
-    assert check(verifier, NOBODY, "wrong") is check(verifier, alice, "wrong") is None
-    assert 0.5 < seconds(NOBODY) / seconds(alice) < 2
-
-
-def test_a_full_queue_says_busy_at_once_and_takes_the_next_when_there_is_room() -> None:
-    async def story() -> None:
-        hasher = Hasher(waiting=2)
-        answers = await asyncio.gather(*(hasher.verify(None, b"guess") for _ in range(5)), return_exceptions=True)
-        assert [type(each) for each in answers] == [type(None)] * 3 + [Busy] * 2
-        assert await hasher.verify(None, b"guess") is None
-
-    asyncio.run(story())
-
-
-def test_who_stops_waiting_leaves_the_queue() -> None:
-    async def story() -> None:
-        hasher = Hasher(waiting=1)
-        for _ in range(5):
-            with pytest.raises(TimeoutError):
-                async with asyncio.timeout(0.001):
-                    await hasher.verify(None, b"guess")
-        assert await hasher.verify(None, b"guess") is None
-
-    asyncio.run(story())
-
-
 def test_it_says_how_many_wait() -> None:
     async def story() -> None:
         verifier = PasswordVerifier()
@@ -171,30 +135,13 @@ def test_the_event_loop_turns_while_a_password_is_hashed(verifier: PasswordVerif
     assert asyncio.run(turns(lambda: one)) >= 5
 
 
-def test_one_thread_hashes_and_it_gives_way() -> None:
-    async def story() -> None:
-        before = set(threading.enumerate())
-        hasher = Hasher()
-        await asyncio.gather(*(hasher.verify(None, b"guess") for _ in range(3)))
-        (hashing,) = set(threading.enumerate()) - before
-        assert niceness(hashing) == max(NICENESS, niceness(threading.current_thread()))
-
-    asyncio.run(story())
-
-
 def test_as_many_threads_hash_as_the_limit_says_and_a_verifier_of_the_same_limits_is_the_same() -> None:
     async def story() -> None:
-        before = set(threading.enumerate())
         one = PasswordVerifier()
         two = one.within(2, 1)
         assert one.within(1, 64) is one is not two
-        answers = await asyncio.gather(*(two._hasher.verify(None, b"guess") for _ in range(5)), return_exceptions=True)
+        answers = await asyncio.gather(*(two._hasher.verify(None, "guess") for _ in range(5)), return_exceptions=True)
         assert [type(each) for each in answers] == [type(None)] * 3 + [Busy] * 2
-        assert len(set(threading.enumerate()) - before) == 3
+        assert sum(each._process is not None for each in two._hasher._apart) == 2
 
     asyncio.run(story())
-
-
-def niceness(thread: threading.Thread) -> int:
-    assert thread.native_id is not None
-    return os.getpriority(os.PRIO_PROCESS, thread.native_id)

@@ -1,0 +1,114 @@
+"""Passwords hashed by a process of its own.
+
+Linux gives cores out in turns of some milliseconds, too long for whoever waits for an answer meanwhile; and a thread
+that takes a core only when nobody else wants it may be stopped while it has the interpreter's lock, and everybody
+with it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+import weakref
+
+CODE = "import sys; sys.path[:] = {path!r}; from gateway.verifiers.answering import answer; answer()"
+"""What a new process runs: modules from where this one has them."""
+
+NOT_FOR_IT = {signal.SIGTERM, signal.SIGHUP, signal.SIGINT}
+"""What a whole group may be told. It ends when nobody can ask any more, and not before."""
+
+Answer = asyncio.Future["str | None | OSError"]
+
+
+class Apart:
+    """A process that is begun when it is asked for something, and asked for one thing at a time.
+
+    No thread stands between it and the loop: one that wakes up and sleeps again makes Linux choose anew who runs next.
+    """
+
+    def __init__(self) -> None:
+        self.asked: Answer | None = None
+        """The last thing. Whoever asked may have left; it is answered all the same."""
+        self.late = False
+        """It takes too long."""
+        self._process: Process | None = None
+        self._said = b""
+
+    @property
+    def busy(self) -> bool:
+        """The last thing is not answered yet."""
+        return self.asked is not None and not self.asked.done()
+
+    def ask(self, question: tuple[str | None, ...]) -> Answer:
+        """What `answering.call` says to this, or that the process is gone; it is begun again when it is asked again."""
+        loop = asyncio.get_running_loop()
+        self.asked = loop.create_future()
+        try:
+            if self._process is None:
+                self._process = Process()
+            loop.add_reader(self._process.reads, self._hear, self._process.reads)
+            line = json.dumps(question).encode() + b"\n"
+            if os.write(self._process.writes, line) < len(line):
+                raise BlockingIOError("the process that hashes passwords does not listen")
+        except OSError as error:
+            self.end(error)
+        return self.asked
+
+    def end(self, why: OSError | None = None) -> None:
+        """What it took is free."""
+        if self._process is not None:
+            asyncio.get_running_loop().remove_reader(self._process.reads)
+            self._process.end()
+        self._process = None
+        self._answer(why or BrokenPipeError("the process that hashes passwords is gone"))
+
+    def _hear(self, reads: int) -> None:
+        piece = os.read(reads, 1 << 16)
+        self._said += piece
+        if not piece:
+            self.end()
+        elif piece.endswith(b"\n"):
+            asyncio.get_running_loop().remove_reader(reads)
+            self._answer(json.loads(self._said))
+
+    def _answer(self, said: str | OSError | None) -> None:
+        self._said, self.late = b"", False
+        if self.asked is not None and not self.asked.done():
+            self.asked.set_result(said)
+
+
+class Process:
+    """It ends when this is forgotten, at the latest."""
+
+    def __init__(self) -> None:
+        """Raises OSError."""
+        theirs, self.writes = os.pipe()
+        self.reads, answers = os.pipe()
+        os.set_blocking(self.writes, False)
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, NOT_FOR_IT)
+        try:
+            command = [sys.executable, "-c", CODE.format(path=sys.path)]
+            process = subprocess.Popen(command, stdin=theirs, stdout=answers)  # noqa: S603
+        except OSError:
+            os.close(self.writes)
+            os.close(self.reads)
+            raise
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)
+            os.close(theirs)
+            os.close(answers)
+        self.pid = process.pid
+        self.end = weakref.finalize(self, _end, process, self.writes, self.reads)
+
+
+def _end(process: subprocess.Popen[bytes], *pipes: int) -> None:
+    for pipe in pipes:
+        os.close(pipe)
+    process.kill()
+    # Whoever takes only what is left of a core may be long about ending.
+    threading.Thread(target=process.wait, daemon=True).start()
