@@ -14,7 +14,7 @@ NICENESS = 10
 
 
 def answer() -> None:
-    """Answers lines of standard input, `[function, *arguments]` in JSON, until there are no more.
+    """Answers lines of standard input, `[number, function, *arguments]` in JSON, with `[number, answer]`.
 
     It takes a core only when nobody else wants it, so that no turn of some milliseconds on it delays anybody.
     """
@@ -24,7 +24,8 @@ def answer() -> None:
             os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))
     with suppress(BrokenPipeError):
         for line in sys.stdin:
-            print(json.dumps(call(*json.loads(line))), flush=True)
+            number, *question = json.loads(line)
+            print(json.dumps([number, call(*question)]), flush=True)
 
 
 def call(name: str | None, *arguments: str | None) -> str | None:

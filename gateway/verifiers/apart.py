@@ -10,11 +10,13 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import secrets
 import signal
 import subprocess
 import sys
 import threading
 import weakref
+from contextlib import suppress
 
 CODE = "import sys; sys.path[:] = {path!r}; from gateway.verifiers.answering import answer; answer()"
 """What a new process runs: modules from where this one has them."""
@@ -37,6 +39,7 @@ class Apart:
         self.late = False
         """It takes too long."""
         self._process: Process | None = None
+        self._number = secrets.randbits(48)
         self._said = b""
 
     @property
@@ -46,13 +49,16 @@ class Apart:
 
     def ask(self, question: tuple[str | None, ...]) -> Answer:
         """What `answering.call` says to this, or that the process is gone; it is begun again when it is asked again."""
+        if self.busy:
+            raise RuntimeError("one thing at a time, or answers would reach the wrong person")
         loop = asyncio.get_running_loop()
         self.asked = loop.create_future()
         try:
             if self._process is None:
                 self._process = Process()
             loop.add_reader(self._process.reads, self._hear, self._process.reads)
-            line = json.dumps(question).encode() + b"\n"
+            self._number += 1
+            line = json.dumps([self._number, *question]).encode() + b"\n"
             if os.write(self._process.writes, line) < len(line):
                 raise BlockingIOError("the process that hashes passwords does not listen")
         except OSError as error:
@@ -73,8 +79,15 @@ class Apart:
         if not piece:
             self.end()
         elif piece.endswith(b"\n"):
-            asyncio.get_running_loop().remove_reader(reads)
-            self._answer(json.loads(self._said))
+            try:
+                number, said = json.loads(self._said)
+            except ValueError:
+                number, said = None, None
+            if number == self._number:
+                asyncio.get_running_loop().remove_reader(reads)
+                self._answer(said)
+            else:
+                self.end(OSError("the process that hashes passwords answers what it was not asked"))
 
     def _answer(self, said: str | OSError | None) -> None:
         self._said, self.late = b"", False
@@ -110,5 +123,6 @@ def _end(process: subprocess.Popen[bytes], *pipes: int) -> None:
     for pipe in pipes:
         os.close(pipe)
     process.kill()
-    # Whoever takes only what is left of a core may be long about ending.
-    threading.Thread(target=process.wait, daemon=True).start()
+    with suppress(RuntimeError):  # this process ends as well
+        # Whoever takes only what is left of a core may be long about ending.
+        threading.Thread(target=process.wait, daemon=True).start()

@@ -83,13 +83,20 @@ class Hasher:
         until = time.monotonic() + PATIENCE
         apart = min(self._apart, key=lambda each: each.busy)
         if not apart.late:
-            # Somebody may have asked it before, and left.
-            if apart.asked is None or await _lend(apart.asked, until):
+            if await _idle(apart, until):
                 answer = apart.ask(question)
                 if await _lend(answer, until) and not isinstance(said := answer.result(), OSError):
                     return said
             apart.late = apart.busy
         return await asyncio.get_running_loop().run_in_executor(self._insisting, lambda: call(*question))
+
+
+async def _idle(apart: Apart, until: float) -> bool:
+    """Whether it can be asked. Whoever asked it before may have left, and others may wait here as well."""
+    while (asked := apart.asked) is not None and not asked.done():
+        if not await _lend(asked, until):
+            return False
+    return True
 
 
 async def _lend(answer: Answer, until: float) -> bool:

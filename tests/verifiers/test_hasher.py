@@ -18,6 +18,7 @@ import pytest
 
 from gateway.errors import Busy
 from gateway.verifiers.answering import NICENESS
+from gateway.verifiers.apart import CODE
 from gateway.verifiers.hasher import PATIENCE, Hasher
 from tests.support.cost import cost
 
@@ -56,6 +57,43 @@ def test_the_process_apart_takes_what_nobody_else_wants_and_does_not_end_with_it
             os.kill(process, ignored)
         assert await hasher.verify(None, "guess") is None
         assert apart(hasher) == [process]
+
+    asyncio.run(story())
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+def test_everybody_gets_their_own_answer_whoever_else_leaves_meanwhile(threads: int) -> None:
+    async def story() -> None:
+        hasher = Hasher(threads)
+        stored = {name: await hasher.hash(name) for name in ("alice", "bob")}
+        await asyncio.gather(*(hasher.verify(None, "guess") for _ in range(threads)))
+        for process in apart(hasher):
+            os.kill(process, signal.SIGSTOP)
+        for _ in range(threads):
+            with pytest.raises(TimeoutError):
+                async with asyncio.timeout(0.05):
+                    await hasher.verify(stored["alice"], "alice")
+        tries = [(who, typed) for who in stored for typed in stored] * 3
+        checking = [asyncio.ensure_future(hasher.verify(stored[who], typed)) for who, typed in tries]
+        await asyncio.sleep(0.05)
+        for process in apart(hasher):
+            os.kill(process, signal.SIGCONT)
+        assert await asyncio.gather(*checking) == [stored[who] if who == typed else None for who, typed in tries]
+
+    asyncio.run(story())
+
+
+@pytest.mark.parametrize("noise", ["print()", "print('[1, null]')", "print('[0, \"x\"]')", "print('x' * 100_000)"])
+def test_what_else_the_process_may_print_is_nobodys_answer(monkeypatch: pytest.MonkeyPatch, noise: str) -> None:
+    monkeypatch.setattr("gateway.verifiers.apart.CODE", f"{noise}; {CODE}")
+
+    async def story() -> None:
+        hasher = Hasher()
+        stored = await hasher.hash("right")
+        assert stored.startswith("$argon2id$")
+        for _ in range(3):
+            assert await hasher.verify(stored, "right") == stored
+            assert await hasher.verify(stored, "wrong") is None
 
     asyncio.run(story())
 
