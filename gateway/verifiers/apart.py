@@ -24,6 +24,9 @@ CODE = "import sys; sys.path[:] = {path!r}; from gateway.verifiers.answering imp
 NOT_FOR_IT = {signal.SIGTERM, signal.SIGHUP, signal.SIGINT}
 """What a whole group may be told. It ends when nobody can ask any more, and not before."""
 
+NICENESS = 10
+"""Where a core cannot be left to all others: a tenth of one that they want as well."""
+
 Answer = asyncio.Future["str | None | OSError"]
 
 
@@ -96,7 +99,7 @@ class Apart:
 
 
 class Process:
-    """It ends when this is forgotten, at the latest."""
+    """From its start it takes a core only when nobody else wants it. It ends when this is forgotten, at the latest."""
 
     def __init__(self) -> None:
         """Raises OSError."""
@@ -116,6 +119,10 @@ class Process:
             os.close(theirs)
             os.close(answers)
         self.pid = process.pid
+        with suppress(OSError):
+            os.setpriority(os.PRIO_PROCESS, self.pid, max(NICENESS, os.getpriority(os.PRIO_PROCESS, self.pid)))
+            if sys.platform == "linux":
+                os.sched_setscheduler(self.pid, os.SCHED_IDLE, os.sched_param(0))
         self.end = weakref.finalize(self, _end, process, self.writes, self.reads)
 
 

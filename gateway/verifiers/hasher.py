@@ -12,8 +12,8 @@ from contextlib import suppress
 from typing import cast
 
 from gateway.errors import Busy
-from gateway.verifiers.answering import NICENESS, call
-from gateway.verifiers.apart import Answer, Apart
+from gateway.verifiers.answering import call
+from gateway.verifiers.apart import NICENESS, Answer, Apart
 
 PATIENCE = 1.0
 """Seconds that the process apart may take."""

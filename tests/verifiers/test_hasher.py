@@ -17,8 +17,7 @@ from typing import TypeVar
 import pytest
 
 from gateway.errors import Busy
-from gateway.verifiers.answering import NICENESS
-from gateway.verifiers.apart import CODE
+from gateway.verifiers.apart import CODE, NICENESS
 from gateway.verifiers.hasher import PATIENCE, Hasher
 from tests.support.cost import cost
 
