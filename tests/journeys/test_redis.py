@@ -64,7 +64,8 @@ def until(reached: Callable[[], bool], within: float = 15.0) -> None:
 
 def signed_in(gate: Gateway) -> str:
     with Visitor(gate.url) as alice:
-        alice.sign_in("alice", PASSWORD)
+        answer = alice.sign_in("alice", PASSWORD)
+        assert SESSION in alice.http.cookies, (answer, answer.text, gate.program.output())
         return str(alice.http.cookies[SESSION])
 
 
