@@ -13,7 +13,7 @@ import pytest
 
 HOUSE = Path(__file__).parents[1] / "gateway"
 FLOORS = [
-    {"errors", "policy", "sql", "timing"},
+    {"errors", "policy", "processes", "sql", "timing"},
     {"config", "sqlite", "postgresql"},
     {"stores", "directory", "verifiers", "identity", "audit", "metrics"},
     {"flows"},

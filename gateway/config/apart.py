@@ -9,7 +9,6 @@ import os
 import pickle
 import signal
 import subprocess
-import sys
 from dataclasses import replace
 from pathlib import Path
 from pkgutil import resolve_name
@@ -18,14 +17,9 @@ from typing import cast
 from gateway.config.report import Report
 from gateway.config.settings import Settings
 from gateway.errors import GatewayError
-
-CODE = "import sys; sys.path[:] = {path!r}; from gateway.config.apart import answer; answer(*sys.argv[1:])"
-"""What a new process runs: modules from where this one has them."""
+from gateway.processes import begin
 
 NICENESS = "10"
-
-NOT_FOR_IT = {signal.SIGTERM, signal.SIGHUP, signal.SIGINT}
-"""What a whole group may be told. Whoever reads for a worker is done in a moment, and the worker does as it is told."""
 
 
 class Reading:
@@ -60,12 +54,7 @@ def load(path: Path) -> Settings:
 
 def again(path: Path, niceness: str = NICENESS) -> Report:
     """By a new process, which gives way to those who serve meanwhile; like `Reading.report`."""
-    command = [sys.executable, "-c", CODE.format(path=sys.path), str(path), niceness]
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, NOT_FOR_IT)
-    try:
-        process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE)  # noqa: S603
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+    process = begin(__name__, str(path), niceness, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE)
     said, _ = process.communicate()
     return _understood(path, said, process.returncode)
 

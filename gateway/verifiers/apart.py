@@ -11,18 +11,16 @@ import asyncio
 import json
 import os
 import secrets
-import signal
 import subprocess
 import sys
 import threading
 import weakref
 from contextlib import suppress
+from typing import IO, cast
 
-CODE = "import sys; sys.path[:] = {path!r}; from gateway.verifiers.answering import answer; answer()"
-"""What a new process runs: modules from where this one has them."""
+from gateway.processes import begin
 
-NOT_FOR_IT = {signal.SIGTERM, signal.SIGHUP, signal.SIGINT}
-"""What a whole group may be told. It ends when nobody can ask any more, and not before."""
+ANSWERING = "gateway.verifiers.answering"
 
 NICENESS = 10
 """Where a core cannot be left to all others: a tenth of one that they want as well."""
@@ -103,32 +101,20 @@ class Process:
 
     def __init__(self) -> None:
         """Raises OSError."""
-        theirs, self.writes = os.pipe()
-        self.reads, answers = os.pipe()
+        process = begin(ANSWERING, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        self.pid, stdin, stdout = process.pid, cast(IO[bytes], process.stdin), cast(IO[bytes], process.stdout)
+        self.writes, self.reads = stdin.fileno(), stdout.fileno()
         os.set_blocking(self.writes, False)
-        before = signal.pthread_sigmask(signal.SIG_BLOCK, NOT_FOR_IT)
-        try:
-            command = [sys.executable, "-c", CODE.format(path=sys.path)]
-            process = subprocess.Popen(command, stdin=theirs, stdout=answers)  # noqa: S603
-        except OSError:
-            os.close(self.writes)
-            os.close(self.reads)
-            raise
-        finally:
-            signal.pthread_sigmask(signal.SIG_SETMASK, before)
-            os.close(theirs)
-            os.close(answers)
-        self.pid = process.pid
         with suppress(OSError):
             os.setpriority(os.PRIO_PROCESS, self.pid, max(NICENESS, os.getpriority(os.PRIO_PROCESS, self.pid)))
             if sys.platform == "linux":
                 os.sched_setscheduler(self.pid, os.SCHED_IDLE, os.sched_param(0))
-        self.end = weakref.finalize(self, _end, process, self.writes, self.reads)
+        self.end = weakref.finalize(self, _end, process, stdin, stdout)
 
 
-def _end(process: subprocess.Popen[bytes], *pipes: int) -> None:
+def _end(process: subprocess.Popen[bytes], *pipes: IO[bytes]) -> None:
     for pipe in pipes:
-        os.close(pipe)
+        pipe.close()
     process.kill()
     with suppress(RuntimeError):  # this process ends as well
         # Whoever takes only what is left of a core may be long about ending.

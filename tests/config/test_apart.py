@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from gateway import processes
 from gateway.config import apart
 from gateway.config.apart import Reading, again, load
 from gateway.config.load import check
@@ -72,7 +73,7 @@ def test_what_reading_raises_is_raised_here(file, read):
 @pytest.mark.parametrize("status", [-9, 3, 0])
 def test_a_reader_that_dies_has_read_nothing(file, monkeypatch, read, status):
     end = "os.kill(os.getpid(), 9)" if status < 0 else f"os._exit({status})"
-    monkeypatch.setattr(apart, "CODE", f"import os; {end} # {{path}}")
+    monkeypatch.setattr(processes, "CODE", f"import os; {end} # {{path}}")
     monkeypatch.setattr(apart, "answer", lambda path, to: exec(end))
     with pytest.raises(GatewayError, match=rf"routes\.toml is not read: .* status {status}$"):
         read(file)
@@ -95,5 +96,5 @@ def test_a_new_process_takes_modules_from_where_this_one_has_them_and_from_nowhe
 
 def test_what_a_group_is_told_does_not_end_a_reader(file, monkeypatch):
     told = "import os; [os.kill(os.getpid(), number) for number in (15, 1, 2)]; "
-    monkeypatch.setattr(apart, "CODE", told + apart.CODE)
+    monkeypatch.setattr(processes, "CODE", told + processes.CODE)
     assert again(file).settings is not None

@@ -17,7 +17,8 @@ from typing import TypeVar
 import pytest
 
 from gateway.errors import Busy
-from gateway.verifiers.apart import CODE, NICENESS
+from gateway.processes import CODE
+from gateway.verifiers.apart import NICENESS
 from gateway.verifiers.hasher import PATIENCE, Hasher
 from tests.support.cost import cost
 
@@ -84,7 +85,7 @@ def test_everybody_gets_their_own_answer_whoever_else_leaves_meanwhile(threads: 
 
 @pytest.mark.parametrize("noise", ["print()", "print('[1, null]')", "print('[0, \"x\"]')", "print('x' * 100_000)"])
 def test_what_else_the_process_may_print_is_nobodys_answer(monkeypatch: pytest.MonkeyPatch, noise: str) -> None:
-    monkeypatch.setattr("gateway.verifiers.apart.CODE", f"{noise}; {CODE}")
+    monkeypatch.setattr("gateway.processes.CODE", f"{noise}; {CODE}")
 
     async def story() -> None:
         hasher = Hasher()
