@@ -99,8 +99,13 @@ def test_who_is_signed_out_by_an_operator_is_signed_out_at_every_worker(gate: Ga
 def test_while_it_says_nothing_what_needs_it_is_refused_in_time_and_goes_on_afterwards(
     gate: Gateway, kept: Server
 ) -> None:
+    def told(what: str) -> int:
+        return gate.program.err.read_text().count(what)
+
     with holding(gate, signed_in(gate)) as alice:
         assert alice.request("GET", "/admin/").status_code == 200
+        until(lambda: told("cannot be relied on") == told("can be relied on again"))
+        before = told("cannot be relied on")
         kept.pause()
         try:
             began = time.monotonic()
@@ -110,11 +115,11 @@ def test_while_it_says_nothing_what_needs_it_is_refused_in_time_and_goes_on_afte
             began = time.monotonic()
             refused = [alice.request("GET", "/admin/").status_code for _ in range(20)]
             assert refused == [503] * 20 and time.monotonic() - began < 15  # not 40
+            until(lambda: told("cannot be relied on") == before + 2)
         finally:
             kept.go_on()
         until(lambda: alice.request("GET", "/admin/").status_code == 200)
-    told = gate.program.err.read_text()
-    assert "cannot be relied on" in told and f"{kept.port}" in told
+        until(lambda: told("can be relied on again") == before + 2)
 
 
 def test_after_a_reload_it_is_used_and_heard_as_before(gate: Gateway) -> None:
