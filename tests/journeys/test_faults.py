@@ -8,7 +8,7 @@ import sqlite3
 import sys
 import time
 from collections.abc import Callable
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 
 from tests.journeys.ageing import STATE
@@ -59,7 +59,11 @@ def test_a_signal_to_reload_does_not_end_a_gateway_that_is_still_starting(app: E
 
 def opened(program: Program) -> set[str]:
     """The names of the files it has open."""
-    return {each.resolve().name for each in Path(f"/proc/{program.pid}/fd").iterdir()}
+    names = set()
+    for each in Path(f"/proc/{program.pid}/fd").iterdir():
+        with suppress(FileNotFoundError):  # closed meanwhile
+            names.add(each.readlink().name)
+    return names
 
 
 def wait_until(happened: Callable[[], bool]) -> None:
