@@ -30,6 +30,7 @@ lint: .venv/tests
 bench: .venv/tests
 	@tests/need.sh nginx=nginx-light wrk=wrk $(if $(PEERS),/usr/bin/caddy=caddy /usr/sbin/apache2=apache2 \
 	  /usr/lib/apache2/modules/mod_auth_openidc.so=libapache2-mod-auth-openidc)
+	@$(if $(PEERS),$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[peers]')
 	@$(BIN)/python -m bench.run $(ARGS)
 
 soak: .venv/tests

@@ -1,4 +1,4 @@
-"""The least decision service that nginx and Caddy can ask: who has a cookie may pass. Run by uvicorn, from `peers`."""
+"""The least decision service that the peers can ask: who has a cookie may pass. Run by uvicorn, from `peers`."""
 
 from __future__ import annotations
 

