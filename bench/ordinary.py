@@ -14,15 +14,18 @@ PATH = "/notes/1"
 FEW, MANY = 7, 2501
 """Different heads. Odd, so that each connection sends all of them."""
 
+PEERS = {
+    "Caddy forward_auth, the service not counted": (peers.caddy, 0.35),
+    "Envoy ext_authz, the service not counted": (peers.envoy, 0.35),
+    "Apache mod_auth_openidc": (peers.apache, 0.4),
+}
+"""Each with what the gateway may cost of it."""
+
 
 def section(lab: Lab) -> list[Row]:
     with ExitStack() as stack:
         asking = stack.enter_context(peers.asking(lab))
-        others: dict[str, Peer | str] = {
-            "Caddy forward_auth, the service not counted": stack.enter_context(peers.caddy(lab)),
-            "Envoy ext_authz, the service not counted": stack.enter_context(peers.envoy(lab)),
-            "Apache mod_auth_openidc": stack.enter_context(peers.apache(lab)),
-        }
+        others = {name: stack.enter_context(begun(lab)) for name, (begun, _) in PEERS.items()}
         plain = lab.entrant("nginx proxy_pass", lab.nginx.plain + PATH, [lab.nginx.pid])
         yes = lab.entrant("nginx auth_request, always yes", lab.nginx.asking + PATH, [lab.nginx.pid])
         asks = lab.entrant("nginx auth_request, decision service", asking.url + PATH, asking.roots, asking.headers)
@@ -32,7 +35,7 @@ def section(lab: Lab) -> list[Row]:
         measured = {name: _peer(lab, name, peer) for name, peer in others.items() if isinstance(peer, Peer)}
         rounds([plain, yes, asks, public, ours, *heads, *measured.values()], lab.rounds)
     bars = [(plain, 2.6, plain.name), (asks, 1.0, "auth_request and its service")]
-    bars += [(each, limit, name) for name, limit in LIMITS.items() if (each := measured.get(name))]
+    bars += [(each, PEERS[name][1], name) for name, each in measured.items()]
     return [
         Row(plain.name, plain.cost),
         against(yes, plain, "nginx"),
@@ -44,13 +47,6 @@ def section(lab: Lab) -> list[Row]:
         Row(heads[0].name, heads[0].cost),
         *(against(each, heads[0], "nginx with such heads") for each in heads[1:]),
     ]
-
-
-LIMITS = {
-    "Caddy forward_auth, the service not counted": 0.35,
-    "Envoy ext_authz, the service not counted": 0.35,
-    "Apache mod_auth_openidc": 0.4,
-}
 
 
 def _peer(lab: Lab, name: str, peer: Peer) -> Entrant:
